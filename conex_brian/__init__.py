@@ -1,0 +1,15 @@
+"""CoNeX's integrate-and-fire neurons for Brian2.
+
+>>> from brian2 import *
+>>> from conex_brian import LIF
+>>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms, v_reset=-65*mV, v_rest=-65*mV)
+>>> group = neuron.group(100, I=2*nA)
+"""
+
+from importlib.metadata import version as _version
+
+from conex_brian.models import AELIF, ELIF, LIF
+from conex_brian.templates import Template
+
+__all__ = ["AELIF", "ELIF", "LIF", "Template"]
+__version__ = _version("conex_brian")

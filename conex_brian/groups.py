@@ -1,0 +1,118 @@
+"""From a template to a NeuronGroup with its values."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from brian2 import NeuronGroup, Quantity, defaultclock, get_device, get_dimensions, second
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+
+from conex_brian import checks
+from conex_brian.dimensions import as_quantity, check_dimension, check_positive, nearest, short
+
+if TYPE_CHECKING:
+    from conex_brian.templates import Template
+
+
+def make_group(
+    template: Template, N: int | None, options: dict[str, Any], names: Mapping[str, Any]
+) -> NeuronGroup:
+    """Return a NeuronGroup made from ``template``; see `conex_brian.templates.Template.group`."""
+    count = _count(template, N)
+    arguments = template.arguments()
+    known = set(inspect.signature(NeuronGroup.__init__).parameters) - {"self", "N"}
+    for name in options:
+        if name in arguments and name != "namespace":
+            raise TypeError(f"{name!r} is what the template says. Give it to template() instead.")
+        if name not in known:
+            raise TypeError(
+                f"group() and NeuronGroup have no option {name!r}{nearest(name, known)}."
+            )
+    given = options.pop("namespace", None) or {}
+    # Checked before the group exists: a half-made group would join Brian2's next magic run.
+    checks.check(template, _time_step(options), {**names, **given})
+    arguments["namespace"] = {**given, **template.namespace}
+    group = NeuronGroup(count, **arguments, **options)
+    set_values(group, template.values)
+    return group
+
+
+def initialise(template: Template, group: NeuronGroup, names: Mapping[str, Any]) -> None:
+    """Check ``group`` and set its values; see `conex_brian.templates.Template.initialise`."""
+    if template.length not in (None, len(group)):
+        raise ValueError(_wrong_count(template, len(group)))
+    checks.check(template, group.clock.dt, names)
+    set_values(group, template.values)
+
+
+def _count(template: Template, N: int | None) -> int:
+    if N is None:
+        if template.length is None:
+            raise ValueError(
+                "N is not given, and no value holds one number a neuron: say how many neurons, "
+                "for example group(100, ...)."
+            )
+        return template.length
+    if isinstance(N, (bool, np.bool_)) or not isinstance(N, (int, np.integer)):
+        raise TypeError(f"N = {short(N)}: it needs a whole number of neurons.")
+    if N < 1:
+        raise ValueError(f"N = {N}: a group needs at least one neuron.")
+    if template.length not in (None, N):
+        raise ValueError(_wrong_count(template, int(N)))
+    return int(N)
+
+
+def _wrong_count(template: Template, N: int) -> str:
+    arrays = [
+        name for name, value in template.values.items()
+        if not isinstance(value, str) and np.ndim(value) == 1
+    ]  # fmt: skip
+    return (
+        f"N = {N}, but {arrays[0] if arrays else 'I'} has values for {template.length} neurons. "
+        "Give as many, or leave N out."
+    )
+
+
+def _time_step(options: Mapping[str, Any]) -> Quantity:
+    """Return the time step that a group made with ``options`` has at this moment."""
+    if options.get("dt") is not None:
+        dt = as_quantity("dt", options["dt"], "a time")
+        check_dimension("dt", dt, (second.dim,), ".")
+        check_positive("dt", dt)
+        return dt
+    clock = options.get("clock")
+    return (defaultclock if clock is None else clock).dt
+
+
+def set_values(group: NeuronGroup, values: Mapping[str, Any]) -> None:
+    """Set each of ``values`` on ``group``, expressions last.
+
+    In standalone mode numbers go into the program's data files, not into its text, so that models
+    that differ in values only share their program.
+    """
+    for name, value in values.items():
+        if isinstance(value, str):
+            continue
+        variable = group.variables[name]
+        array = np.full(variable.size, np.asarray(value), dtype=variable.dtype)
+        device = get_device()
+        if isinstance(device, CPPStandaloneDevice):
+            _set_by_data(device, variable, array)
+        else:
+            view = getattr(group, name)
+            unit = Quantity(1.0, dim=get_dimensions(value)) if view.dim is not None else 1
+            setattr(group, name, (array if variable.size > 1 else array[0]) * unit)
+    for name, value in values.items():
+        if isinstance(value, str):
+            setattr(group, name, value)
+
+
+def _set_by_data(device: CPPStandaloneDevice, variable: Any, array: np.ndarray) -> None:
+    """Set a variable from a data file, as Brian2 does for arrays of more than one value."""
+    name = device.get_array_name(variable, access_data=False)
+    device.array_cache[variable] = array
+    data = device.static_array(name, array)
+    device.main_queue.append(("set_by_array", (name, data, False)))

@@ -1,0 +1,438 @@
+"""The neuron types of CoNeX as immutable values: LIF, ELIF and AELIF.
+
+All follow ``tau * dv/dt = F(v) + RI`` and fire where ``v >= threshold``. A model is its parameters
+and its texts: ``F`` and ``RI`` are extended by inheritance, and everything else (Brian2's
+equations, the printed form, LaTeX, the theory) is derived from them.
+
+The parameterisation is that of ``conex/behaviors/neurons/neuron_types/lif_neurons.py`` in
+``cnrl-conex`` 0.1.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from brian2 import DimensionMismatchError, Quantity, amp, get_dimensions, meter
+from brian2.units.fundamentalunits import Dimension
+
+from conex_brian import dimensions
+from conex_brian.dimensions import as_quantity, check_dimension, check_positive, short
+
+if TYPE_CHECKING:
+    from brian2 import NeuronGroup
+
+    from conex_brian.templates import Template
+
+
+def parameter(kind: str, *, positive: bool = False) -> Any:
+    """Declare a parameter of a model.
+
+    Parameters
+    ----------
+    kind : str
+        What it is, a key of `conex_brian.dimensions.dimensions_of`: ``'voltage'``, ``'time'``...
+    positive : bool, optional
+        Whether zero and negative values are refused. Default False.
+    """
+    return field(metadata={"kind": kind, "positive": positive})
+
+
+def initial(kind: str) -> Any:
+    """Declare a keyword-only initial value of a model; ``None`` where it is not given."""
+    return field(default=None, kw_only=True, metadata={"kind": kind, "initial": True})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LIF:
+    """Leaky integrate-and-fire neuron: ``tau*dv/dt = v_rest - v + R*I``.
+
+    Where ``v >= threshold`` the neuron spikes and ``v`` becomes ``v_reset``. Values are quantities
+    or, for a dimensionless model, numbers (times always need a unit); each is a scalar or holds
+    one value a neuron. The dimensions of ``v_rest`` and ``R`` fix all others.
+
+    Parameters
+    ----------
+    R : Quantity or float
+        Membrane resistance, positive.
+    threshold : Quantity or float
+        Firing threshold, above ``v_reset``.
+    tau : Quantity
+        Membrane time constant, positive.
+    v_reset : Quantity or float
+        Membrane potential after a spike.
+    v_rest : Quantity or float
+        Resting potential.
+    init_v : Quantity, float or str, optional
+        Initial membrane potential, or a Brian2 expression for it such as
+        ``'v_rest + rand()*5*mV'``. Default: ``v_rest``.
+    init_s : bool, array or str, optional
+        Who spiked just before t = 0. These start refractory where there is a refractory period;
+        without one nothing follows. Default: nobody.
+
+    Raises
+    ------
+    TypeError
+        For missing or unknown names, and values that are not numbers.
+    ValueError
+        For values that no such neuron can have; the message says which and why.
+    brian2.DimensionMismatchError
+        For a value of a wrong dimension.
+    """
+
+    R: Any = parameter("resistance", positive=True)
+    threshold: Any = parameter("voltage")
+    tau: Any = parameter("time", positive=True)
+    v_reset: Any = parameter("voltage")
+    v_rest: Any = parameter("voltage")
+    init_v: Any = initial("voltage")
+    init_s: Any = initial("spikes")
+
+    #: The two fragments of ``tau*dv/dt = F + RI``.
+    F: ClassVar[str] = "v_rest - v"
+    RI: ClassVar[str] = "R*I"
+    #: Further state variables: name -> (right-hand side, kind of quantity). Each starts at the
+    #: initial value of the same name, 0 by default.
+    states: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> LIF:
+        # The dataclass's own __init__ would complain about names without helping.
+        _check_names(cls, args, kwargs)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        owner = type(self).__name__
+        for name in self.parameter_names():
+            self._set(name, as_quantity(f"{owner}: {name}", getattr(self, name)))
+        _check_resistance(owner, self.v_rest, self.R)
+        for entry in fields(self):
+            _check_field(self, owner, entry.name, entry.metadata)
+        dimensions.common_length(self._given(), owner)
+        bad = np.asarray(self.v_reset) >= np.asarray(self.threshold)
+        if bad.any():
+            raise ValueError(
+                f"{owner}: v_reset = {short(self.v_reset)} is not below threshold = "
+                f"{short(self.threshold)}{dimensions.first_where(bad)}: the neuron would fire in "
+                "every step. Lower v_reset or raise threshold."
+            )
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _given(self) -> dict[str, Any]:
+        """Return every constructor argument that has a value, parameters first."""
+        names = self.parameter_names() + self.initial_names()
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    @classmethod
+    def parameter_names(cls) -> tuple[str, ...]:
+        """Return the names of the parameters, without the initial values, in CoNeX's order."""
+        return tuple(e.name for e in fields(cls) if not e.metadata.get("initial"))
+
+    @classmethod
+    def initial_names(cls) -> tuple[str, ...]:
+        """Return the names of the keyword-only initial values."""
+        return tuple(e.name for e in fields(cls) if e.metadata.get("initial"))
+
+    @classmethod
+    def kind(cls, name: str) -> str:
+        """Return what kind of quantity the parameter or initial value ``name`` is."""
+        return next(str(e.metadata["kind"]) for e in fields(cls) if e.name == name)
+
+    @property
+    def dimensions(self) -> dict[str, tuple[Dimension, ...]]:
+        """The dimensions that each kind of quantity has in this model."""
+        return dimensions.dimensions_of(get_dimensions(self.v_rest), get_dimensions(self.R))
+
+    @property
+    def reset(self) -> str:
+        """The statements that a spike executes."""
+        return "v = v_reset"
+
+    def template(
+        self,
+        I: Any = None,  # noqa: E741 - CoNeX's and Brian2's name of the input current
+        *,
+        method: str | None = None,
+        spike_timing: str = "grid",
+        refractory: Any = False,
+        noise: Any = None,
+    ) -> Template:
+        """Return what Brian2 needs to simulate this neuron, as text and values.
+
+        Parameters
+        ----------
+        I : None, Quantity, float, array, TimedArray, str or Equations, optional
+            The input current. None: a variable of each neuron, 0 until it is set. A scalar (one
+            variable for all) or an array (one a neuron); both can be set later. A TimedArray of t,
+            or of t and i. An expression. Or Equations that define ``I``.
+        method : str, optional
+            How to integrate: the name of a Brian2 integrator. Default: the most accurate that the
+            model with this input admits (see `conex_brian.integration.METHODS`).
+        spike_timing : {'grid'}, optional
+            Spikes happen at the end of their time step.
+        refractory : False, Quantity, array or str, optional
+            As for NeuronGroup: a time, one time a neuron, or an expression for a time or for the
+            condition to stay refractory. Default False.
+        noise : Quantity or float, optional
+            Standard deviation that white noise gives the free membrane's ``v``. Default: no noise.
+
+        Returns
+        -------
+        Template
+            Equations, threshold, reset and values for a NeuronGroup.
+
+        Raises
+        ------
+        TypeError, ValueError, brian2.DimensionMismatchError
+            For options that cannot work; the message says which, why and what can.
+        """
+        from conex_brian.templates import make_template
+
+        return make_template(
+            self, I, method=method, spike_timing=spike_timing, refractory=refractory, noise=noise
+        )
+
+    def group(
+        self,
+        N: int | None = None,
+        I: Any = None,  # noqa: E741
+        *,
+        method: str | None = None,
+        spike_timing: str = "grid",
+        refractory: Any = False,
+        noise: Any = None,
+        **neuron_group_options: Any,
+    ) -> NeuronGroup:
+        """Return a `brian2.NeuronGroup` of ``N`` such neurons with all values set.
+
+        Parameters
+        ----------
+        N : int, optional
+            How many neurons. May be left out where a value holds one number a neuron.
+        I, method, spike_timing, refractory, noise
+            See `template`.
+        **neuron_group_options
+            Passed to NeuronGroup: ``dt``, ``clock``, ``name``, ``namespace``, ``order``...
+
+        Raises
+        ------
+        TypeError, ValueError, brian2.DimensionMismatchError
+            Before Brian2 generates any code; the message names what is wrong and the mend.
+        """
+        from conex_brian.templates import make_template
+
+        template = make_template(
+            self,
+            I,
+            method=method,
+            spike_timing=spike_timing,
+            refractory=refractory,
+            noise=noise,
+            namespace=neuron_group_options.get("namespace"),
+        )
+        return template.group(N, **neuron_group_options)
+
+    def replace(self, **changes: Any) -> LIF:
+        """Return a copy with the given arguments changed, checked like a new model."""
+        return type(self)(**{**self._given(), **changes})
+
+    __replace__ = replace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._given())
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        assert isinstance(other, LIF)
+        return _key(self) == _key(other)
+
+    def __hash__(self) -> int:
+        return hash(_key(self))
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self._given().items())
+        return f"{type(self).__name__}({given})"
+
+    def __str__(self) -> str:
+        from conex_brian.printing import model_text
+
+        return model_text(self)
+
+    def _repr_latex_(self) -> str:
+        from conex_brian.printing import model_latex
+
+        return model_latex(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ELIF(LIF):
+    """Exponential integrate-and-fire neuron: LIF with a spike's upswing.
+
+    ``tau*dv/dt = v_rest - v + delta*exp((v - theta_rh)/delta) + R*I``. In a simulation the
+    exponential is bounded, which changes no trajectory below the threshold.
+
+    Parameters
+    ----------
+    R, threshold, tau, v_reset, v_rest
+        See `LIF`.
+    delta : Quantity or float
+        Sharpness of the upswing, a voltage, positive.
+    theta_rh : Quantity or float
+        Rheobase threshold: where the upswing begins.
+    init_v, init_s
+        See `LIF`.
+
+    Notes
+    -----
+    Fourcaud-Trocmé et al., J. Neurosci. 23 (2003) 11628.
+    """
+
+    delta: Any = parameter("voltage", positive=True)
+    theta_rh: Any = parameter("voltage")
+
+    F: ClassVar[str] = LIF.F + " + delta*exp((v - theta_rh)/delta)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AELIF(ELIF):
+    """Adaptive exponential integrate-and-fire neuron: ELIF with an adaptation current ``omega``.
+
+    ``tau*dv/dt = v_rest - v + delta*exp((v - theta_rh)/delta) + R*I - R*omega`` and
+    ``w_tau*domega/dt = alpha*(v - v_rest) - omega``; a spike raises ``omega``.
+
+    Parameters
+    ----------
+    R, threshold, tau, v_reset, v_rest, delta, theta_rh
+        See `ELIF`.
+    alpha : Quantity or float
+        Subthreshold adaptation, a conductance.
+    beta : Quantity or float
+        Spike-triggered adaptation. A current: a spike adds ``beta`` to omega (``b`` of Brette and
+        Gerstner). A current per time: a spike adds ``beta*dt``, as CoNeX's Euler step does.
+    w_tau : Quantity
+        Time constant of the adaptation, positive.
+    init_v, init_s
+        See `LIF`.
+    omega : Quantity, float or str, optional
+        Initial adaptation current. Default 0.
+
+    Notes
+    -----
+    Brette and Gerstner, J. Neurophysiol. 94 (2005) 3637.
+    """
+
+    alpha: Any = parameter("conductance")
+    beta: Any = parameter("jump")
+    w_tau: Any = parameter("time", positive=True)
+    omega: Any = initial("current")
+
+    RI: ClassVar[str] = ELIF.RI + " - R*omega"
+    states: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **ELIF.states,
+        "omega": ("(alpha*(v - v_rest) - omega)/w_tau", "current"),
+    }
+
+    @property
+    def reset(self) -> str:
+        """The statements that a spike executes: ELIF's, and omega's jump."""
+        per_time = get_dimensions(self.beta) not in self.dimensions["current"]
+        return f"{super().reset}\nomega = omega + {'beta*dt' if per_time else 'beta'}"
+
+
+def _rebuild(cls: type[LIF], given: dict[str, Any]) -> LIF:
+    return cls(**given)
+
+
+def _key(model: LIF) -> tuple[Any, ...]:
+    """Return what makes two models of a class equal, hashable."""
+
+    def part(value: Any) -> Any:
+        if value is None or isinstance(value, str):
+            return value
+        array = np.asarray(value)
+        return repr(get_dimensions(value)), array.ndim, tuple((array + 0).ravel().tolist())
+
+    return tuple((e.name, part(getattr(model, e.name))) for e in fields(model))
+
+
+def _check_names(cls: type[LIF], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Say what is wrong with the names of a constructor call, as helpfully as can be."""
+    needed, optional = cls.parameter_names(), cls.initial_names()
+    takes = f"{cls.__name__} needs {', '.join(needed)}; it also takes {', '.join(optional)}."
+    for name in kwargs:
+        if name not in needed + optional:
+            hint = dimensions.nearest(name, needed + optional)
+            raise TypeError(f"{cls.__name__} has no parameter {name!r}{hint}. {takes}")
+    if len(args) > len(needed):
+        raise TypeError(
+            f"{cls.__name__} takes {len(needed)} values by position, got {len(args)}. {takes} "
+            "Give initial values by name."
+        )
+    for name in needed[: len(args)]:
+        if name in kwargs:
+            raise TypeError(f"{cls.__name__}: {name} is given twice, by position and by name.")
+    missing = [name for name in needed[len(args) :] if name not in kwargs]
+    if missing:
+        raise TypeError(f"{cls.__name__}: {', '.join(missing)} not given. {takes}")
+
+
+def _check_resistance(owner: str, v_rest: Any, R: Any) -> None:
+    """Refuse an ``R`` that makes the input current something that no input is."""
+    voltage, resistance = get_dimensions(v_rest), get_dimensions(R)
+    usual = {
+        "ohm (I is a current)": voltage / amp.dim,
+        "ohm*meter**2 (I is a current density)": voltage / (amp.dim / meter.dim**2),
+        "a number without unit (I is a voltage)": voltage / voltage,
+    }
+    if resistance not in usual.values():
+        raise DimensionMismatchError(
+            f"{owner}: R = {short(R)} does not fit v_rest = {short(v_rest)}: R*I must have the "
+            f"dimension of v_rest. With v_rest in volt, R needs {' or '.join(usual)}; where v_rest "
+            "is a number without unit, give R as a number too."
+        )
+
+
+def _check_field(model: LIF, owner: str, name: str, metadata: Mapping[str, Any]) -> None:
+    """Check one argument of a model against its declaration."""
+    value, kind = getattr(model, name), metadata["kind"]
+    if metadata.get("initial"):
+        if value is None or isinstance(value, str):
+            return
+        if kind == "spikes":
+            model._set(name, _as_flags(f"{owner}: {name}", value))
+            return
+        value = as_quantity(f"{owner}: {name}", value)
+        model._set(name, value)
+    because = f", since v_rest = {short(model.v_rest)} and R = {short(model.R)}."
+    if kind == "time":
+        because = "."
+    elif kind == "jump":
+        because += (
+            " A current is what a spike adds to omega; a current per time is added times dt, "
+            "as CoNeX does."
+        )
+    check_dimension(f"{owner}: {name}", value, model.dimensions[kind], because)
+    if metadata.get("positive"):
+        check_positive(f"{owner}: {name}", value)
+
+
+def _as_flags(name: str, value: Any) -> Any:
+    """Return ``value`` as one or several truth values, read-only."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" or array.ndim > 1 or not np.isin(array, (0, 1)).all():
+        raise TypeError(f"{name} = {short(value)}: it needs True or False, or one of them a neuron.")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty: it needs True or False, or one of them a neuron.")
+    if isinstance(value, Quantity) and get_dimensions(value) is not get_dimensions(1):
+        raise DimensionMismatchError(f"{name} = {short(value)}: it needs True or False, no unit.")
+    flags = array.astype(bool)
+    if not flags.ndim:
+        return bool(flags)
+    flags.setflags(write=False)
+    return flags
+
+

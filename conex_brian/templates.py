@@ -1,0 +1,274 @@
+"""From a model and its options to what Brian2 needs, as text and values."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from brian2 import Equations, NeuronGroup, Quantity, second
+from brian2.units.fundamentalunits import Dimension
+
+from conex_brian import checks, groups
+from conex_brian.dimensions import (
+    as_quantity,
+    check_dimension,
+    common_length,
+    first_where,
+    is_array,
+    short,
+    unit_text,
+)
+from conex_brian.expressions import (
+    bound_voltage,
+    check_syntax,
+    is_linear,
+    line,
+    renamed,
+    with_bounded_exponentials,
+)
+from conex_brian.inputs import Input, make_input
+from conex_brian.integration import LINEAR, NONLINEAR, choose_method, integrator
+
+if TYPE_CHECKING:
+    from conex_brian.models import LIF
+
+#: Far below any trajectory: only a model whose adaptation runs away gets there, and stays.
+_LOWEST = "v_reset - 1e6*(threshold - v_reset)"
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """What Brian2 needs to simulate a neuron; the fields bear NeuronGroup's argument names.
+
+    Attributes
+    ----------
+    neuron : LIF
+        The model it was made from.
+    model : Equations
+        The differential equations, with every parameter as a variable.
+    threshold, reset : str
+        Condition and statements.
+    refractory : False or str
+        As NeuronGroup takes it.
+    method : str
+        The name of the integrator.
+    namespace : dict
+        What the equations refer to besides their own variables.
+    values : dict
+        What to set on the group: parameters, input and initial values.
+    kind : str
+        How the input enters, see `conex_brian.inputs`.
+    length : int or None
+        The number of neurons, where a value fixes it.
+    """
+
+    neuron: LIF
+    model: Equations
+    threshold: str
+    reset: str
+    refractory: bool | str
+    method: str
+    namespace: Mapping[str, Any]
+    values: Mapping[str, Any]
+    kind: str
+    length: int | None = None
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments for ``NeuronGroup(N, **template.arguments())``.
+
+        Call `initialise` on that group.
+        """
+        return {
+            "model": self.model,
+            "threshold": self.threshold,
+            "reset": self.reset,
+            "refractory": self.refractory,
+            "method": integrator(self.method, self.kind),
+            "namespace": dict(self.namespace),
+        }
+
+    def group(self, N: int | None = None, **options: Any) -> NeuronGroup:
+        """Return a NeuronGroup of ``N`` neurons with all values set.
+
+        Parameters
+        ----------
+        N : int, optional
+            May be left out where a value holds one number a neuron.
+        **options
+            Passed to NeuronGroup: ``dt``, ``clock``, ``name``, ``namespace``, ``order``...
+
+        Raises
+        ------
+        TypeError, ValueError, brian2.DimensionMismatchError
+            Where N does not fit the values, an option is unknown or the template's own, an
+            expression names what is not known, or the time step is too long.
+        """
+        return groups.make_group(self, N, options, caller_namespace())
+
+    def initialise(self, group: NeuronGroup) -> None:
+        """Check ``group``, made with `arguments`, and set all values on it.
+
+        Raises
+        ------
+        ValueError, brian2.DimensionMismatchError
+            As `group` does.
+        """
+        names = {**caller_namespace(), **(group.namespace or {})}
+        groups.initialise(self, group, names)
+
+    def __str__(self) -> str:
+        from conex_brian.printing import template_text
+
+        return template_text(self)
+
+
+def caller_namespace() -> dict[str, Any]:
+    """Return the names visible where this library was called, as Brian2 does for ``run``."""
+    frame = sys._getframe(1)
+    package = __name__.partition(".")[0]
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame = frame.f_back
+    return {**frame.f_globals, **frame.f_locals}
+
+
+def make_template(
+    neuron: LIF,
+    I: Any,  # noqa: E741
+    *,
+    method: str | None,
+    spike_timing: str,
+    refractory: Any,
+    noise: Any,
+    namespace: Mapping[str, Any] | None = None,
+) -> Template:
+    """Return the `Template` of ``neuron``; see `conex_brian.models.LIF.template`."""
+    _check_spike_timing(spike_timing, method)
+    names = {**caller_namespace(), **(namespace or {})}
+    dims = {kind: admitted[0] for kind, admitted in neuron.dimensions.items()}
+    taken = {"v", "v_bounded", "t_ref", "noise", *neuron.parameter_names(), *neuron.states}
+    current = make_input(I, dims["current"], taken, names)
+    refractory_text, refractory_values = _refractory(refractory)
+    noise_values = _noise(noise, dims["voltage"])
+
+    values: dict[str, Any] = {name: getattr(neuron, name) for name in neuron.parameter_names()}
+    values |= {**current.values, **refractory_values, **noise_values}
+    values["v"] = "v_rest" if neuron.init_v is None else neuron.init_v
+    values |= {name: given for name in neuron.states if (given := getattr(neuron, name)) is not None}
+    length = common_length({**values, "init_s": neuron.init_s}, type(neuron).__name__)
+    if current.length is not None and length not in (None, current.length):
+        raise ValueError(
+            f"I: the TimedArray has {current.length} columns, but other values are for {length} "
+            "neurons. It needs one column for each neuron."
+        )
+    if refractory is not False and neuron.init_s is not None:
+        values |= _starts_refractory(neuron.init_s)
+
+    linear = is_linear(neuron.F)
+    dynamics = LINEAR if linear and not neuron.states else NONLINEAR
+    noisy = noise is not None or current.equations.is_stochastic
+    chosen = choose_method(method, dynamics, current.kind, noisy)
+    model = _equations(neuron, current, values, refractory is not False, noise is not None, linear)
+    texts = {"init_v": neuron.init_v, "init_s": neuron.init_s, "refractory": refractory}
+    texts |= {name: getattr(neuron, name) for name in neuron.states}
+    return Template(
+        neuron=neuron,
+        model=model,
+        threshold="v >= threshold",
+        reset=neuron.reset,
+        refractory=refractory_text,
+        method=chosen,
+        namespace=current.namespace,
+        values=values,
+        kind=current.kind,
+        length=length if current.length is None else current.length,
+        texts={name: text for name, text in texts.items() if isinstance(text, str)},
+    )
+
+
+def _check_spike_timing(spike_timing: str, method: str | None) -> None:
+    if spike_timing == "precise":
+        raise NotImplementedError(
+            "spike_timing = 'precise' is not in this version. Use 'grid'."
+        )
+    if spike_timing != "grid":
+        raise ValueError(f"spike_timing = {short(spike_timing)}: it needs 'grid' or 'precise'.")
+    if method == "conex":
+        raise NotImplementedError("method = 'conex' is not in this version. Use 'euler'.")
+
+
+def _equations(
+    neuron: LIF,
+    current: Input,
+    values: Mapping[str, Any],
+    refractory: bool,
+    noisy: bool,
+    linear: bool,
+) -> Equations:
+    """Put the model's fragments, the input and the parameters together."""
+    unit = {kind: unit_text(admitted[0]) for kind, admitted in neuron.dimensions.items()}
+    rates = {"v": f"({neuron.F} + {neuron.RI})/tau", **{k: s[0] for k, s in neuron.states.items()}}
+    units = {"v": unit["voltage"], **{k: unit[s[1]] for k, s in neuron.states.items()}}
+    lines = []
+    for name, rate in rates.items():
+        if not linear:
+            rate = renamed(with_bounded_exponentials(rate), v="v_bounded")
+        if noisy and name == "v":
+            rate += " + noise*sqrt(2/tau)*xi_v"
+        flags = " (unless refractory)" if refractory and name == "v" else ""
+        lines.append(f"d{name}/dt = {rate} : {units[name]}{flags}")
+    if linear:
+        lines += [line(equation) for equation in current.equations.values()]
+    else:
+        lines.append(bound_voltage(current.equations))
+        lines.append(f"v_bounded = clip(v, {_LOWEST}, threshold) : {unit['voltage']}")
+    for name in (*neuron.parameter_names(), "t_ref", "noise"):
+        if name in values:
+            flags = "constant" if is_array(values[name]) else "shared, constant"
+            dim = unit_text(getattr(values[name], "dim", None) or Quantity(1.0).dim)
+            lines.append(f"{name} : {dim} ({flags})")
+    return Equations("\n".join(lines))
+
+
+def _refractory(refractory: Any) -> tuple[bool | str, dict[str, Any]]:
+    """Return NeuronGroup's ``refractory`` and the values that it needs."""
+    if refractory is False:
+        return False, {}
+    needed = "False, a time, one time a neuron or an expression"
+    if refractory is None or refractory is True:
+        raise TypeError(f"refractory = {refractory}: it needs {needed}.")
+    if isinstance(refractory, str):
+        check_syntax("refractory", refractory)
+        return refractory, {}
+    period = as_quantity("refractory", refractory, needed)
+    check_dimension("refractory", period, (second.dim,), ".")
+    bad = np.asarray(period) < 0
+    if bad.any():
+        raise ValueError(
+            f"refractory = {short(period)} is negative{first_where(bad)}: it needs a time of at "
+            "least 0 ms."
+        )
+    return "t_ref", {"t_ref": period}
+
+
+def _noise(noise: Any, voltage: Dimension) -> dict[str, Any]:
+    if noise is None:
+        return {}
+    value = as_quantity("noise", noise, "the standard deviation of v")
+    check_dimension("noise", value, (voltage,), ": the standard deviation of the free membrane's v.")
+    bad = np.asarray(value) < 0
+    if bad.any():
+        raise ValueError(f"noise = {short(value)} is negative{first_where(bad)}: it needs 0 or more.")
+    return {"noise": value}
+
+
+def _starts_refractory(init_s: Any) -> dict[str, Any]:
+    """Return the values that make neurons start as if they had spiked one step ago."""
+    # Brian2's own mark of a neuron that has never spiked is a last spike at -10,000 s.
+    last = "t - dt - 1e4*second*int(not_refractory)"
+    if isinstance(init_s, str):
+        return {"not_refractory": f"not ({init_s})", "lastspike": last}
+    return {"not_refractory": np.logical_not(init_s), "lastspike": last}
