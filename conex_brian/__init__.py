@@ -8,8 +8,9 @@
 
 from importlib.metadata import version as _version
 
+from conex_brian.conex import from_conex
 from conex_brian.models import AELIF, ELIF, LIF
 from conex_brian.templates import Template
 
-__all__ = ["AELIF", "ELIF", "LIF", "Template"]
+__all__ = ["AELIF", "ELIF", "LIF", "Template", "from_conex"]
 __version__ = _version("conex_brian")

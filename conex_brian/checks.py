@@ -140,7 +140,7 @@ def _check_expressions(template: Template, variables: Mapping[str, Any]) -> None
         if name in ("refractory", "init_s"):
             _check_condition(name, text, variables)
         else:
-            target = "v" if name == "init_v" else name
+            target = name.removeprefix("init_")
             got = _dimension(name, text, variables)
             needed = template.model[target].dim
             check_dimension(f"{name} ({text!r})", Quantity(1.0, dim=got), (needed,), ".")
@@ -173,5 +173,3 @@ def _check_timed_arrays(template: Template, dt: Quantity, variables: Mapping[str
                     f"the group's dt = {float(dt) * 1e3:g} ms: 'exact' needs input that is "
                     "constant in each step. Change one of them, or use method='rk4'."
                 )
-
-

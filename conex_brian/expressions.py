@@ -16,10 +16,6 @@ from sympy.core.function import AppliedUndef
 
 from conex_brian.dimensions import unit_text
 
-#: exp(x) is computed for x within +-this. exp(300) crosses any voltage range within 1e-130 time
-#: constants, so no trajectory below a threshold changes; exp(710) would overflow.
-LARGEST_EXPONENT = 300
-
 
 def check_syntax(name: str, text: str) -> None:
     """Raise ``ValueError`` unless ``text`` is one Python-like expression."""
@@ -30,22 +26,6 @@ def check_syntax(name: str, text: str) -> None:
             f"{name} = {text!r} is not an expression: {getattr(error, 'msg', error)}. "
             "Write a formula such as 'I_ext + 0.5*nA'."
         ) from error
-
-
-class _BoundedExponentials(ast.NodeTransformer):
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "exp":
-            low, high = ast.Constant(-LARGEST_EXPONENT), ast.Constant(LARGEST_EXPONENT)
-            clip = ast.Name("clip", ast.Load())
-            node.args = [ast.Call(clip, [node.args[0], low, high], [])]
-        return node
-
-
-def with_bounded_exponentials(text: str) -> str:
-    """Return ``text`` with every ``exp(x)`` replaced by one that cannot overflow."""
-    tree = _BoundedExponentials().visit(ast.parse(text, mode="eval"))
-    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def renamed(text: str, **names: str) -> str:

@@ -126,10 +126,13 @@ def _expression(text: str, unit: str, names: Mapping[str, Any]) -> Input:
     used = identifiers(text)
     if "I" in used:
         raise ValueError(f"I = {text!r} refers to itself. Give the other current another name.")
-    # Brian2 wants random numbers drawn once a step.
-    flags = " (constant over dt)" if used & RANDOM else ""
-    equations = Equations(f"I = {text} : {unit}{flags}")
-    return Input(equations, _kind(equations, names))
+    equations = Equations(f"I = {text} : {unit}")
+    kind = _kind(equations, names)
+    timed = any(isinstance(names.get(name), TimedArray) for name in used)
+    if used & RANDOM or (timed and kind == CONSTANT):
+        # Brian2 wants random numbers drawn once a step; for a TimedArray see _timed.
+        return Input(Equations(f"I = {text} : {unit} (constant over dt)"), CONSTANT)
+    return Input(equations, kind)
 
 
 def _equations(

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy
 from brian2 import Equations
 from brian2.parsing.sympytools import sympy_to_str
+from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.stateupdaters.exact import get_linear_system
 
-from conex_brian.dimensions import first_where, nearest, short
-from conex_brian.expressions import symbol
+from conex_brian.dimensions import first_where, nearest, short, unit_text
+from conex_brian.expressions import renamed, symbol
 from conex_brian.inputs import CONDUCTANCE, CONSTANT, DECAYING, GENERAL
 
 #: The two kinds of membrane equation.
 LINEAR = "linear"
 NONLINEAR = "nonlinear"
 
-_RUNGE_KUTTA = ("rk4", "rk2", "euler")
+_RUNGE_KUTTA = ("rk4", "rk2", "euler", "conex")
 _STOCHASTIC = ("euler", "heun", "milstein")
 
 #: (membrane equation, kind of input, noise) -> the methods that work, the default first.
@@ -40,9 +42,13 @@ METHODS: Mapping[tuple[str, str, bool], tuple[str, ...]] = {
 }
 
 #: The largest dt/time constant at which a decay does not grow, by method.
-STABILITY_LIMIT = {"euler": 2.0, "rk2": 2.0, "rk4": 2.785, "heun": 2.0, "milstein": 2.0}
+STABILITY_LIMIT = {
+    **dict.fromkeys(("euler", "conex", "rk2", "heun", "milstein"), 2.0),
+    "rk4": 2.785,
+}
 
 _WHY_NOT = {
+    "conex": "CoNeX's step has no such term",
     "heun": "without noise it is Euler's method under another name",
     "exponential_euler": "it needs equations linear in each variable",
     "linear": "Brian2 calls it 'exact' now",
@@ -109,9 +115,78 @@ def check_stability(method: str, dt: float, constants: Mapping[str, Any]) -> Non
             )
 
 
-def integrator(method: str, kind: str) -> str | Callable[..., str]:
-    """Return what NeuronGroup takes as ``method``: Brian2's name or a function of our own."""
+def integrator(
+    method: str, dynamics: str, kind: str, states: Iterable[str]
+) -> str | Callable[..., str]:
+    """Return what NeuronGroup takes as ``method``: Brian2's name, or a function based on it.
+
+    ``states`` are the model's state variables besides ``v``.
+    """
+    if method == "conex":
+        return partial(conex_step, frozenset(states))
+    if dynamics == NONLINEAR:
+        return partial(bounded_step, method)
     return exact_with_decaying_inputs if (method, kind) == ("exact", DECAYING) else method
+
+
+def bounded_step(
+    method: str, equations: Equations, variables: Any = None, method_options: Any = None
+) -> str:
+    """Integrate by one of Brian2's methods, and keep ``v`` where numbers are.
+
+    A step through a spike's upswing can end anywhere beyond the threshold: ``v`` is set to the
+    threshold, where it spikes. Where adaptation runs away (``alpha*R < -1``, or a step too long
+    for the model), ``v`` stops a million voltage ranges below, instead of ending in nan.
+
+    Parameters
+    ----------
+    method : str
+        The name of Brian2's method.
+    equations, variables, method_options
+        As Brian2 hands them to a state updater.
+
+    Returns
+    -------
+    str
+        Abstract code for one step.
+    """
+    step = StateUpdateMethod.stateupdaters[method](equations, variables, method_options)
+    return f"{step}\nv = clip(v, v_reset - 1e6*(threshold - v_reset), threshold)"
+
+
+def conex_step(
+    states: frozenset[str], equations: Equations, variables: Any = None, method_options: Any = None
+) -> str:
+    """Integrate as CoNeX does: Euler for ``v``, then for the adaptation with the reset ``v``.
+
+    The order within a step is that of ``cnrl-conex`` 0.1.5 (``conex/nn/priority.py``): ``v`` with
+    the old adaptation, ``v >= threshold``, reset, then the adaptation with the new ``v``. Brian2
+    resets later, so the adaptation is given the ``v`` that the reset will leave; the jump follows
+    in the reset. Inputs with equations of their own take a plain Euler step.
+
+    Parameters
+    ----------
+    states : frozenset of str
+        The model's state variables besides ``v``.
+    equations, variables, method_options
+        As Brian2 hands them to a state updater.
+
+    Returns
+    -------
+    str
+        Abstract code for one step.
+    """
+    rates = {name: rate.code for name, rate in equations.get_substituted_expressions(variables)}
+    first = [name for name in rates if name not in states]
+    code = [f"_{name} = {name} + dt*({rates[name]})" for name in first]
+    code += [f"{name} = _{name}" for name in first if name != "v"]
+    # No larger than the threshold, where it is reset anyway: CoNeX's exponential is unbounded.
+    code.append(f"v = clip(_v, -inf*{unit_text(equations['v'].dim)}, threshold)")
+    code.append("_reset_v = v + (v_reset - threshold)*int(v >= threshold)")
+    for name in rates:
+        if name in states:
+            code.append(f"{name} = {name} + dt*({renamed(rates[name], v='_reset_v')})")
+    return "\n".join(code)
 
 
 def exact_with_decaying_inputs(
@@ -153,7 +228,8 @@ def exact_with_decaying_inputs(
             continue
         i = index[name]
         k, weight = matrix[i, i], matrix[v, i]
-        code.append(f"_{name} = {sympy_to_str(symbol(name) * sympy.exp(k * dt) + constant_part(k, constants[i]))}")
+        step = symbol(name) * sympy.exp(k * dt) + constant_part(k, constants[i])
+        code.append(f"_{name} = {sympy_to_str(step)}")
         steady = sympy.S.Zero if constants[i] == 0 else -constants[i] / k
         membrane += weight * (symbol(name) - steady) * dt * sympy.exp(a * dt) * exprel((k - a) * dt)
         membrane += constant_part(a, weight * steady)

@@ -71,6 +71,8 @@ class LIF:
     init_s : bool, array or str, optional
         Who spiked just before t = 0. These start refractory where there is a refractory period;
         without one nothing follows. Default: nobody.
+    init_I : Quantity, float or str, optional
+        Initial input current of a group that is made without ``I``. Default: 0.
 
     Raises
     ------
@@ -89,10 +91,13 @@ class LIF:
     v_rest: Any = parameter("voltage")
     init_v: Any = initial("voltage")
     init_s: Any = initial("spikes")
+    init_I: Any = initial("current")
 
     #: The two fragments of ``tau*dv/dt = F + RI``.
     F: ClassVar[str] = "v_rest - v"
     RI: ClassVar[str] = "R*I"
+    #: The largest v that a nonlinear right-hand side is evaluated at.
+    upper_bound: ClassVar[str] = "threshold"
     #: Further state variables: name -> (right-hand side, kind of quantity). Each starts at the
     #: initial value of the same name, 0 by default.
     states: ClassVar[Mapping[str, tuple[str, str]]] = {}
@@ -283,7 +288,7 @@ class ELIF(LIF):
         Sharpness of the upswing, a voltage, positive.
     theta_rh : Quantity or float
         Rheobase threshold: where the upswing begins.
-    init_v, init_s
+    init_v, init_s, init_I
         See `LIF`.
 
     Notes
@@ -295,6 +300,21 @@ class ELIF(LIF):
     theta_rh: Any = parameter("voltage")
 
     F: ClassVar[str] = LIF.F + " + delta*exp((v - theta_rh)/delta)"
+    # exp(710) overflows. exp(300) crosses any voltage range within 1e-130 time constants, so this
+    # bound changes no trajectory below the threshold.
+    upper_bound: ClassVar[str] = "clip(threshold, v_reset, theta_rh + 300*delta)"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        smallest = 1e-12 * np.abs(np.asarray(self.theta_rh))
+        bad = np.asarray(self.delta) < smallest
+        if bad.any():
+            raise ValueError(
+                f"{type(self).__name__}: delta = {short(self.delta)} is too small"
+                f"{dimensions.first_where(bad)} beside theta_rh = {short(self.theta_rh)}: double "
+                "precision cannot follow so sharp an upswing. Use LIF, or delta of at least 1e-12 "
+                "times theta_rh."
+            )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -315,7 +335,7 @@ class AELIF(ELIF):
         Gerstner). A current per time: a spike adds ``beta*dt``, as CoNeX's Euler step does.
     w_tau : Quantity
         Time constant of the adaptation, positive.
-    init_v, init_s
+    init_v, init_s, init_I
         See `LIF`.
     omega : Quantity, float or str, optional
         Initial adaptation current. Default 0.
@@ -424,7 +444,9 @@ def _as_flags(name: str, value: Any) -> Any:
     """Return ``value`` as one or several truth values, read-only."""
     array = np.asarray(value)
     if array.dtype.kind not in "biuf" or array.ndim > 1 or not np.isin(array, (0, 1)).all():
-        raise TypeError(f"{name} = {short(value)}: it needs True or False, or one of them a neuron.")
+        raise TypeError(
+            f"{name} = {short(value)}: it needs True or False, or one of them a neuron."
+        )
     if array.size == 0:
         raise ValueError(f"{name} is empty: it needs True or False, or one of them a neuron.")
     if isinstance(value, Quantity) and get_dimensions(value) is not get_dimensions(1):
@@ -434,5 +456,3 @@ def _as_flags(name: str, value: Any) -> Any:
         return bool(flags)
     flags.setflags(write=False)
     return flags
-
-

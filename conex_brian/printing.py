@@ -30,7 +30,8 @@ def value_text(value: Any) -> str:
 
 def _scalar(value: Any) -> str:
     if isinstance(value, Quantity):
-        return value.in_best_unit()
+        unit = value.get_best_unit()
+        return f"{float(value / unit):g} {unit}"
     return f"{value:g}" if isinstance(value, (float, np.floating)) else short(value)
 
 

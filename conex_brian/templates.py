@@ -11,7 +11,7 @@ import numpy as np
 from brian2 import Equations, NeuronGroup, Quantity, second
 from brian2.units.fundamentalunits import Dimension
 
-from conex_brian import checks, groups
+from conex_brian import groups
 from conex_brian.dimensions import (
     as_quantity,
     check_dimension,
@@ -27,16 +27,12 @@ from conex_brian.expressions import (
     is_linear,
     line,
     renamed,
-    with_bounded_exponentials,
 )
 from conex_brian.inputs import Input, make_input
 from conex_brian.integration import LINEAR, NONLINEAR, choose_method, integrator
 
 if TYPE_CHECKING:
     from conex_brian.models import LIF
-
-#: Far below any trajectory: only a model whose adaptation runs away gets there, and stays.
-_LOWEST = "v_reset - 1e6*(threshold - v_reset)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +55,8 @@ class Template:
         What the equations refer to besides their own variables.
     values : dict
         What to set on the group: parameters, input and initial values.
-    kind : str
-        How the input enters, see `conex_brian.inputs`.
+    dynamics, kind : str
+        The kinds of membrane equation and of input, see `conex_brian.integration.METHODS`.
     length : int or None
         The number of neurons, where a value fixes it.
     """
@@ -73,6 +69,7 @@ class Template:
     method: str
     namespace: Mapping[str, Any]
     values: Mapping[str, Any]
+    dynamics: str
     kind: str
     length: int | None = None
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -87,7 +84,7 @@ class Template:
             "threshold": self.threshold,
             "reset": self.reset,
             "refractory": self.refractory,
-            "method": integrator(self.method, self.kind),
+            "method": integrator(self.method, self.dynamics, self.kind, self.neuron.states),
             "namespace": dict(self.namespace),
         }
 
@@ -146,7 +143,7 @@ def make_template(
     namespace: Mapping[str, Any] | None = None,
 ) -> Template:
     """Return the `Template` of ``neuron``; see `conex_brian.models.LIF.template`."""
-    _check_spike_timing(spike_timing, method)
+    _check_spike_timing(spike_timing)
     names = {**caller_namespace(), **(namespace or {})}
     dims = {kind: admitted[0] for kind, admitted in neuron.dimensions.items()}
     taken = {"v", "v_bounded", "t_ref", "noise", *neuron.parameter_names(), *neuron.states}
@@ -156,8 +153,12 @@ def make_template(
 
     values: dict[str, Any] = {name: getattr(neuron, name) for name in neuron.parameter_names()}
     values |= {**current.values, **refractory_values, **noise_values}
+    if I is None and neuron.init_I is not None:
+        values["I"] = neuron.init_I
     values["v"] = "v_rest" if neuron.init_v is None else neuron.init_v
-    values |= {name: given for name in neuron.states if (given := getattr(neuron, name)) is not None}
+    values |= {
+        name: given for name in neuron.states if (given := getattr(neuron, name)) is not None
+    }
     length = common_length({**values, "init_s": neuron.init_s}, type(neuron).__name__)
     if current.length is not None and length not in (None, current.length):
         raise ValueError(
@@ -171,9 +172,11 @@ def make_template(
     dynamics = LINEAR if linear and not neuron.states else NONLINEAR
     noisy = noise is not None or current.equations.is_stochastic
     chosen = choose_method(method, dynamics, current.kind, noisy)
-    model = _equations(neuron, current, values, refractory is not False, noise is not None, linear)
-    texts = {"init_v": neuron.init_v, "init_s": neuron.init_s, "refractory": refractory}
-    texts |= {name: getattr(neuron, name) for name in neuron.states}
+    # CoNeX bounds nothing: its step starts below the threshold, where no bound would act.
+    bounded = not linear and chosen != "conex"
+    model = _equations(neuron, current, values, refractory is not False, noise is not None, bounded)
+    texts = {name: getattr(neuron, name) for name in neuron.initial_names()}
+    texts["refractory"] = refractory
     return Template(
         neuron=neuron,
         model=model,
@@ -183,21 +186,18 @@ def make_template(
         method=chosen,
         namespace=current.namespace,
         values=values,
+        dynamics=dynamics,
         kind=current.kind,
         length=length if current.length is None else current.length,
         texts={name: text for name, text in texts.items() if isinstance(text, str)},
     )
 
 
-def _check_spike_timing(spike_timing: str, method: str | None) -> None:
+def _check_spike_timing(spike_timing: str) -> None:
     if spike_timing == "precise":
-        raise NotImplementedError(
-            "spike_timing = 'precise' is not in this version. Use 'grid'."
-        )
+        raise NotImplementedError("spike_timing = 'precise' is not in this version. Use 'grid'.")
     if spike_timing != "grid":
         raise ValueError(f"spike_timing = {short(spike_timing)}: it needs 'grid' or 'precise'.")
-    if method == "conex":
-        raise NotImplementedError("method = 'conex' is not in this version. Use 'euler'.")
 
 
 def _equations(
@@ -206,7 +206,7 @@ def _equations(
     values: Mapping[str, Any],
     refractory: bool,
     noisy: bool,
-    linear: bool,
+    bounded: bool,
 ) -> Equations:
     """Put the model's fragments, the input and the parameters together."""
     unit = {kind: unit_text(admitted[0]) for kind, admitted in neuron.dimensions.items()}
@@ -214,17 +214,18 @@ def _equations(
     units = {"v": unit["voltage"], **{k: unit[s[1]] for k, s in neuron.states.items()}}
     lines = []
     for name, rate in rates.items():
-        if not linear:
-            rate = renamed(with_bounded_exponentials(rate), v="v_bounded")
+        if bounded:
+            rate = renamed(rate, v="v_bounded")
         if noisy and name == "v":
             rate += " + noise*sqrt(2/tau)*xi_v"
         flags = " (unless refractory)" if refractory and name == "v" else ""
         lines.append(f"d{name}/dt = {rate} : {units[name]}{flags}")
-    if linear:
-        lines += [line(equation) for equation in current.equations.values()]
-    else:
+    if bounded:
         lines.append(bound_voltage(current.equations))
-        lines.append(f"v_bounded = clip(v, {_LOWEST}, threshold) : {unit['voltage']}")
+        value = f"clip(v, -inf*{unit['voltage']}, {neuron.upper_bound})"
+        lines.append(f"v_bounded = {value} : {unit['voltage']}")
+    else:
+        lines += [line(equation) for equation in current.equations.values()]
     for name in (*neuron.parameter_names(), "t_ref", "noise"):
         if name in values:
             flags = "constant" if is_array(values[name]) else "shared, constant"
@@ -258,10 +259,14 @@ def _noise(noise: Any, voltage: Dimension) -> dict[str, Any]:
     if noise is None:
         return {}
     value = as_quantity("noise", noise, "the standard deviation of v")
-    check_dimension("noise", value, (voltage,), ": the standard deviation of the free membrane's v.")
+    check_dimension(
+        "noise", value, (voltage,), ": the standard deviation of the free membrane's v."
+    )
     bad = np.asarray(value) < 0
     if bad.any():
-        raise ValueError(f"noise = {short(value)} is negative{first_where(bad)}: it needs 0 or more.")
+        raise ValueError(
+            f"noise = {short(value)} is negative{first_where(bad)}: it needs 0 or more."
+        )
     return {"noise": value}
 
 

@@ -1,0 +1,43 @@
+"""Every test starts from Brian2's defaults; `device` runs one test body on every device."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import brian2
+import pytest
+from brian2 import BrianLogger, defaultclock, ms, prefs, set_device, start_scope
+from brian2.devices.device import reset_device
+
+# The models' variables bear the names that tests use for values too.
+BrianLogger.suppress_name("resolution_conflict")
+
+DEVICES = ["numpy", "cython", "cpp_standalone"]
+
+
+@pytest.fixture(autouse=True)
+def _brian_defaults() -> Iterator[None]:
+    """Start with nothing defined, the default time step and the target that compiles nothing."""
+    start_scope()
+    defaultclock.dt = 0.1 * ms
+    prefs.codegen.target = "numpy"
+    yield
+    prefs.codegen.target = "numpy"
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Select each device in turn; what cannot run on this machine skips visibly."""
+    name: str = request.param
+    if name != "numpy" and shutil.which("g++") is None and shutil.which("clang++") is None:
+        pytest.skip("needs a C++ compiler")
+    if name == "cpp_standalone":
+        set_device("cpp_standalone", directory=str(tmp_path / "build"))
+        yield name
+        brian2.device.reinit()
+        reset_device()
+    else:
+        prefs.codegen.target = name
+        yield name
