@@ -1,0 +1,101 @@
+"""The examples run as a user runs them, and what they print is true."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from math import ceil, log
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+pytest.importorskip("matplotlib", reason="the examples draw with matplotlib")
+
+
+def run_example(name: str, output: Path) -> str:
+    """Run an example in a process of its own, check its picture, and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), "--output", str(output)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        cwd=output,  # not the repository: an example must not depend on where it is started
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr, done.stderr
+    picture = (output / f"{name}.png").read_bytes()
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(picture) > 20_000  # an empty frame is smaller
+    return done.stdout
+
+
+def numbers(pattern: str, text: str) -> list[float]:
+    """Return the numbers in the groups of ``pattern``, which must occur in ``text`` once."""
+    (found,) = re.findall(pattern, text)
+    return [float(number) for number in ([found] if isinstance(found, str) else found)]
+
+
+def test_quickstart(tmp_path: Path) -> None:
+    printed = run_example("quickstart", tmp_path)
+    line = r"(?m)^{} +([\d.]+) Hz, intervals: first ([\d.]+) ms, last ([\d.]+) ms$"
+    rates = {name: numbers(line.format(name), printed) for name in ("LIF", "ELIF", "AELIF")}
+
+    # tau 20 ms, steady state -70 + 0.5*65 = -37.5 mV, from -65 to -50 mV.
+    interval = 20 * log((-37.5 + 65) / (-37.5 + 50))
+    assert numbers(r"closed form, interval ([\d.]+) ms", printed) == [round(interval, 3)]
+    # On the grid of 0.1 ms each interval is rounded up.
+    on_grid = ceil(interval / 0.1) * 0.1
+    rate, first, last = rates["LIF"]
+    assert (first, last) == (round(on_grid, 1), round(on_grid, 1))
+    assert rate == pytest.approx(1e3 / on_grid, abs=0.006)
+
+    # Without adaptation intervals stay equal to a step; with it they grow.
+    assert rates["ELIF"][2] == pytest.approx(rates["ELIF"][1], abs=0.11)
+    assert rates["AELIF"][2] > 1.2 * rates["AELIF"][1]
+    assert rates["AELIF"][0] < rates["ELIF"][0] < rates["LIF"][0]
+
+
+def test_grasshopper(tmp_path: Path) -> None:
+    pytest.importorskip("nitime", reason="the recording ships with nitime")
+    printed = run_example("grasshopper", tmp_path)
+    first, last = printed.partition("last 5 s")[::2]
+
+    # Counted in the file itself: 514 and 415 spikes.
+    recorded = r"recorded ([\d.]+) Hz, simulated ([\d.]+) Hz"
+    rate, simulated = numbers(recorded, first)
+    assert rate == 102.8
+    assert simulated == pytest.approx(rate, rel=0.1)
+    assert numbers(recorded, last)[0] == 83.0
+
+    shifted = r"Gamma at \+-{} ms ([-\d.]+), shifted ([-\d.]+) \(sd ([\d.]+), max ([-\d.]+)\)"
+    for text in (first, last):
+        gamma, chance, deviation, highest = numbers(shifted.format(2), text)
+        assert 0.4 < gamma < 1
+        assert abs(chance) < 0.15  # where windows are narrow, the formula's chance level holds
+        assert gamma > highest
+        assert gamma > chance + 5 * deviation
+        gamma, chance, deviation, highest = numbers(shifted.format(4), text)
+        assert gamma < 1
+        assert gamma > highest
+        assert gamma > chance + 5 * deviation
+
+
+@pytest.mark.skipif(
+    sys.platform != "win32" and shutil.which("g++") is None, reason="needs a C++ compiler"
+)
+def test_balanced_network(tmp_path: Path) -> None:
+    printed = run_example("balanced_network", tmp_path)
+    assert "membrane 10. ms, inhibition 10. ms, method 'exact'" in printed
+    for name in ("excitatory", "inhibitory"):
+        rate, cv = numbers(rf"{name} rate ([\d.]+) Hz, CV ([\d.]+)", printed)
+        assert 5 < rate < 40
+        assert 0.7 < cv < 1.3  # a Poisson process has 1, a clock 0
+
+
+def test_every_example_is_tested() -> None:
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} <= tested
