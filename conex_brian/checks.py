@@ -139,6 +139,8 @@ def _check_expressions(template: Template, variables: Mapping[str, Any]) -> None
     for name, text in template.texts.items():
         if name in ("refractory", "init_s"):
             _check_condition(name, text, variables)
+            if name == "refractory" and template.spike_timing == "precise":
+                _check_period(text, variables)
         else:
             target = name.removeprefix("init_")
             got = _dimension(name, text, variables)
@@ -156,6 +158,14 @@ def _check_condition(name: str, text: str, variables: Mapping[str, Any]) -> None
     raise DimensionMismatchError(
         f"{name} = {text!r} is in {unit_text(got)}, but needs {needed} such as 'v > -40*mV'."
     )
+
+
+def _check_period(text: str, variables: Mapping[str, Any]) -> None:
+    if is_boolean_expression(text, variables):
+        raise ValueError(
+            f"refractory = {text!r} is a condition: spike_timing='precise' needs a time, since the "
+            "end of the condition is not known within its step. Use spike_timing='grid'."
+        )
 
 
 def _check_timed_arrays(template: Template, dt: Quantity, variables: Mapping[str, Any]) -> None:

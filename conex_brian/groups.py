@@ -10,11 +10,15 @@ import numpy as np
 from brian2 import NeuronGroup, Quantity, defaultclock, get_device, get_dimensions, second
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
-from conex_brian import checks
+from conex_brian import checks, precise
 from conex_brian.dimensions import as_quantity, check_dimension, check_positive, nearest, short
 
 if TYPE_CHECKING:
     from conex_brian.templates import Template
+
+
+#: What says who is refractory.
+REFRACTORY_STATE = ("not_refractory", "lastspike", "t_release")
 
 
 def make_group(
@@ -36,7 +40,7 @@ def make_group(
     checks.check(template, _time_step(options), {**names, **given})
     arguments["namespace"] = {**given, **template.namespace}
     group = NeuronGroup(count, **arguments, **options)
-    set_values(group, template.values)
+    _complete(group, template)
     return group
 
 
@@ -45,6 +49,12 @@ def initialise(template: Template, group: NeuronGroup, names: Mapping[str, Any])
     if template.length not in (None, len(group)):
         raise ValueError(_wrong_count(template, len(group)))
     checks.check(template, group.clock.dt, names)
+    _complete(group, template)
+
+
+def _complete(group: NeuronGroup, template: Template) -> None:
+    if template.spike_timing == "precise":
+        precise.prepare(group)
     set_values(group, template.values)
 
 
@@ -88,26 +98,33 @@ def _time_step(options: Mapping[str, Any]) -> Quantity:
 
 
 def set_values(group: NeuronGroup, values: Mapping[str, Any]) -> None:
-    """Set each of ``values`` on ``group``, expressions last.
+    """Set each of ``values`` on ``group``, expressions after numbers, who is refractory last.
 
     In standalone mode numbers go into the program's data files, not into its text, so that models
     that differ in values only share their program.
     """
-    for name, value in values.items():
-        if isinstance(value, str):
-            continue
-        variable = group.variables[name]
-        array = np.full(variable.size, np.asarray(value), dtype=variable.dtype)
-        device = get_device()
-        if isinstance(device, CPPStandaloneDevice):
-            _set_by_data(device, variable, array)
-        else:
-            view = getattr(group, name)
-            unit = Quantity(1.0, dim=get_dimensions(value)) if view.dim is not None else 1
-            setattr(group, name, (array if variable.size > 1 else array[0]) * unit)
-    for name, value in values.items():
-        if isinstance(value, str):
-            setattr(group, name, value)
+    # Brian2 lets nothing, initial values included, write to v of a refractory neuron.
+    last = {name: values[name] for name in REFRACTORY_STATE if name in values}
+    first = {name: value for name, value in values.items() if name not in last}
+    for part in (first, last):
+        for name, value in part.items():
+            if not isinstance(value, str):
+                _set_number(group, name, value)
+        for name, value in part.items():
+            if isinstance(value, str):
+                setattr(group, name, value)
+
+
+def _set_number(group: NeuronGroup, name: str, value: Any) -> None:
+    variable = group.variables[name]
+    array = np.full(variable.size, np.asarray(value), dtype=variable.dtype)
+    device = get_device()
+    if isinstance(device, CPPStandaloneDevice):
+        _set_by_data(device, variable, array)
+        return
+    view = getattr(group, name)
+    unit = Quantity(1.0, dim=get_dimensions(value)) if view.dim is not None else 1
+    setattr(group, name, (array if variable.size > 1 else array[0]) * unit)
 
 
 def _set_by_data(device: CPPStandaloneDevice, variable: Any, array: np.ndarray) -> None:

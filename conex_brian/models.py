@@ -176,8 +176,9 @@ class LIF:
         method : str, optional
             How to integrate: the name of a Brian2 integrator. Default: the most accurate that the
             model with this input admits (see `conex_brian.integration.METHODS`).
-        spike_timing : {'grid'}, optional
-            Spikes happen at the end of their time step.
+        spike_timing : {'grid', 'precise'}, optional
+            Spikes happen at the end of their time step, or at their exact times within it (see
+            `conex_brian.precise`): then the group has ``t_spike``, the time of its last spike.
         refractory : False, Quantity, array or str, optional
             As for NeuronGroup: a time, one time a neuron, or an expression for a time or for the
             condition to stay refractory. Default False.

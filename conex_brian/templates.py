@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import Equations, NeuronGroup, Quantity, second
 from brian2.units.fundamentalunits import Dimension
 
-from conex_brian import groups
+from conex_brian import groups, precise
 from conex_brian.dimensions import (
     as_quantity,
     check_dimension,
@@ -59,6 +60,8 @@ class Template:
         The kinds of membrane equation and of input, see `conex_brian.integration.METHODS`.
     length : int or None
         The number of neurons, where a value fixes it.
+    spike_timing : {'grid', 'precise'}
+        Whether spikes happen at the end of their time step or at their exact times.
     """
 
     neuron: LIF
@@ -73,18 +76,22 @@ class Template:
     kind: str
     length: int | None = None
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    spike_timing: str = "grid"
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments for ``NeuronGroup(N, **template.arguments())``.
 
         Call `initialise` on that group.
         """
+        method = integrator(self.method, self.dynamics, self.kind, self.neuron.states)
+        if self.spike_timing == "precise":
+            method = partial(precise.step, method, self.refractory is not False)
         return {
             "model": self.model,
             "threshold": self.threshold,
             "reset": self.reset,
             "refractory": self.refractory,
-            "method": integrator(self.method, self.dynamics, self.kind, self.neuron.states),
+            "method": method,
             "namespace": dict(self.namespace),
         }
 
@@ -146,7 +153,7 @@ def make_template(
     _check_spike_timing(spike_timing)
     names = {**caller_namespace(), **(namespace or {})}
     dims = {kind: admitted[0] for kind, admitted in neuron.dimensions.items()}
-    taken = {"v", "v_bounded", "t_ref", "noise", *neuron.parameter_names(), *neuron.states}
+    taken = {"v", "v_bounded", "t_ref", "noise", *precise.VARIABLES, *neuron.parameter_names(), *neuron.states}
     current = make_input(I, dims["current"], taken, names)
     refractory_text, refractory_values = _refractory(refractory)
     noise_values = _noise(noise, dims["voltage"])
@@ -175,13 +182,24 @@ def make_template(
     # CoNeX bounds nothing: its step starts below the threshold, where no bound would act.
     bounded = not linear and chosen != "conex"
     model = _equations(neuron, current, values, refractory is not False, noise is not None, bounded)
+    reset = neuron.reset
+    if spike_timing == "precise":
+        refractory_given = refractory is not False
+        precise.check_precise(neuron, current, chosen, noisy, refractory_given)
+        model += Equations(precise.variables(unit_text(dims["voltage"]), refractory_given))
+        reset = precise.reset_text(current, refractory_text or None)
+        values |= precise.values(refractory_given)
+        if refractory_given:
+            if neuron.init_s is not None:
+                values["t_release"] = _first_release(refractory_text)
+            refractory_text = precise.REFRACTORY
     texts = {name: getattr(neuron, name) for name in neuron.initial_names()}
     texts["refractory"] = refractory
     return Template(
         neuron=neuron,
         model=model,
         threshold="v >= threshold",
-        reset=neuron.reset,
+        reset=reset,
         refractory=refractory_text,
         method=chosen,
         namespace=current.namespace,
@@ -190,13 +208,12 @@ def make_template(
         kind=current.kind,
         length=length if current.length is None else current.length,
         texts={name: text for name, text in texts.items() if isinstance(text, str)},
+        spike_timing=spike_timing,
     )
 
 
 def _check_spike_timing(spike_timing: str) -> None:
-    if spike_timing == "precise":
-        raise NotImplementedError("spike_timing = 'precise' is not in this version. Use 'grid'.")
-    if spike_timing != "grid":
+    if spike_timing not in ("grid", "precise"):
         raise ValueError(f"spike_timing = {short(spike_timing)}: it needs 'grid' or 'precise'.")
 
 
@@ -270,10 +287,16 @@ def _noise(noise: Any, voltage: Dimension) -> dict[str, Any]:
     return {"noise": value}
 
 
+def _first_release(period: str) -> str:
+    """Return when neurons that start refractory are released, as if they had spiked just now."""
+    return f"int(not not_refractory)*({period}) - 1e4*second*int(not_refractory)"
+
+
 def _starts_refractory(init_s: Any) -> dict[str, Any]:
     """Return the values that make neurons start as if they had spiked one step ago."""
     # Brian2's own mark of a neuron that has never spiked is a last spike at -10,000 s.
-    last = "t - dt - 1e4*second*int(not_refractory)"
+    # Not t: before a run the clock still shows where an earlier network has stopped.
+    last = "-dt - 1e4*second*int(not_refractory)"
     if isinstance(init_s, str):
         return {"not_refractory": f"not ({init_s})", "lastspike": last}
     return {"not_refractory": np.logical_not(init_s), "lastspike": last}

@@ -1,0 +1,318 @@
+"""Spikes at their exact times: against closed forms and DOP853 with event location."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import (
+    Equations,
+    Mohm,
+    Network,
+    NeuronGroup,
+    SpikeGeneratorGroup,
+    SpikeMonitor,
+    Synapses,
+    TimedArray,
+    defaultclock,
+    ms,
+    mV,
+    nA,
+    run,
+    second,
+)
+from numpy.typing import ArrayLike
+
+import conex_brian
+from conex_brian import AELIF, ELIF, LIF
+from reference import leaky_spike_times
+
+# Rounding errors of 1e-16 in v, over a slope of at least 1e-3 mV/ms, and up to 1000 spikes.
+CLOSED_FORM = 1e-9
+
+
+def random_leaky(n: int, seed: int) -> dict[str, np.ndarray]:
+    """Return heterogeneous leaky neurons in mV and ms, R in Mohm, and the drive R*I in mV."""
+    r = np.random.default_rng(seed)
+    v_rest = r.uniform(-75, -60, n)
+    threshold = v_rest + r.uniform(8, 20, n)
+    return {
+        "R": r.uniform(5, 50, n),
+        "threshold": threshold,
+        "tau": r.uniform(5, 30, n),
+        "v_reset": v_rest + r.uniform(-5, 5, n),
+        "v_rest": v_rest,
+        "RI": (threshold - v_rest) * r.uniform(1.02, 3, n),
+        "v0": v_rest + r.uniform(-5, 5, n),
+    }
+
+
+def leaky_model(p: dict[str, Any], **initial: Any) -> LIF:
+    return LIF(
+        R=p["R"] * Mohm,
+        threshold=p["threshold"] * mV,
+        tau=p["tau"] * ms,
+        v_reset=p["v_reset"] * mV,
+        v_rest=p["v_rest"] * mV,
+        **{"init_v": p["v0"] * mV, **initial},
+    )
+
+
+def recorded(group: NeuronGroup, duration: float, *others: Any) -> list[np.ndarray]:
+    """Run for ``duration`` in ms and return each neuron's spike times in ms, as they came."""
+    monitor = conex_brian.spike_monitor(group)
+    Network(group, monitor, *others).run(duration * ms)
+    times = np.asarray(monitor.t_spike / ms)
+    return [times[np.asarray(monitor.i) == k] for k in range(len(group))]
+
+
+def assert_same_spikes(
+    got: list[np.ndarray], wanted: list[np.ndarray], duration: float, margin: float, atol: float
+) -> None:
+    """Compare all spikes but those so near the end that their step is not over."""
+    assert len(got) == len(wanted) and any(len(times) for times in wanted)
+    for times, exact in zip(got, wanted, strict=True):
+        assert (np.diff(times) > 0).all()
+        exact = exact[exact < duration - margin]
+        assert len(exact) <= len(times) <= len(exact) + 20
+        np.testing.assert_allclose(times[: len(exact)], exact, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("dt", [0.1, 1.0])
+@pytest.mark.parametrize("t_ref", [None, 0.0, 0.37, 2.0])
+def test_leaky_spikes_are_those_of_the_closed_form(dt: float, t_ref: float | None) -> None:
+    defaultclock.dt = dt * ms
+    p = random_leaky(200, seed=1)
+    refractory = False if t_ref is None else t_ref * ms
+    group = leaky_model(p).group(
+        I=p["RI"] / p["R"] * nA, spike_timing="precise", refractory=refractory
+    )
+    wanted = leaky_spike_times(p, 1000.0, t_ref=t_ref or 0.0)
+    assert_same_spikes(recorded(group, 1000.0), wanted, 1000.0, 2 * dt, CLOSED_FORM)
+
+
+@pytest.mark.parametrize("dt", [0.1, 1.0])
+@pytest.mark.parametrize("t_ref", [None, 0.37, 2.6])
+@pytest.mark.parametrize("as_expression", [False, True])
+def test_input_that_jumps_between_steps(dt: float, t_ref: float | None, as_expression: bool) -> None:
+    defaultclock.dt = dt * ms
+    p = random_leaky(60, seed=2)
+    factors = np.random.default_rng(3).uniform(0.3, 2.5, (100, 60))
+    stimulus = TimedArray(factors * p["RI"] / p["R"] * nA, dt=3 * ms)
+    periods = False if t_ref is None else t_ref * np.linspace(0.5, 1.5, 60) * ms
+    group = leaky_model(p).group(
+        60,
+        I="stimulus(t, i)" if as_expression else stimulus,
+        spike_timing="precise",
+        refractory=periods,
+        namespace={"stimulus": stimulus},
+    )
+    reference = leaky_spike_times(
+        {**p, "RI": factors * p["RI"]},
+        300.0,
+        t_ref=0.0 if t_ref is None else np.asarray(periods / ms),
+        piece=3.0,
+    )
+    assert_same_spikes(recorded(group, 300.0), reference, 300.0, 2 * dt, CLOSED_FORM)
+
+
+def test_refractory_period_that_differs_from_spike_to_spike() -> None:
+    p = random_leaky(20, seed=4)
+    group = leaky_model(p).group(
+        I=p["RI"] / p["R"] * nA, spike_timing="precise", refractory="(1.7 + sin(3*t/ms))*ms"
+    )
+    got = recorded(group, 200.0)
+    # The expression is evaluated once, at the start of the spike's step.
+    period = [1.7 + np.sin(3 * 0.1 * np.floor(times / 0.1 - 1e-9)) for times in got]
+    for k, times in enumerate(got):
+        u = p["v_rest"][k] + p["RI"][k]
+        rise = p["tau"][k] * np.log((u - p["v_reset"][k]) / (u - p["threshold"][k]))
+        assert len(times) > 3
+        np.testing.assert_allclose(np.diff(times), rise + period[k][:-1], rtol=0, atol=CLOSED_FORM)
+
+
+@pytest.mark.parametrize("t_ref", [None, 0.25])
+def test_two_spikes_in_one_step_before_the_input_drops(t_ref: float | None) -> None:
+    # Silence makes up for steps with two spikes each; 30 neurons meet the steps at all phases.
+    defaultclock.dt = 1 * ms
+    p = {name: value[:30] for name, value in random_leaky(30, seed=5).items()}
+    interval = np.linspace(0.56, 0.75, 30) - (t_ref or 0.0)
+    grown = np.exp(interval / p["tau"])
+    strong = (p["threshold"] * grown - p["v_reset"]) / (grown - 1) - p["v_rest"]
+    drive = np.concatenate([np.zeros((5, 30)), np.tile(strong, (1, 1))] * 40)
+    p["v0"] = p["v_reset"]
+    stimulus = TimedArray(drive / p["R"] * nA, dt=1 * ms)
+    group = leaky_model(p).group(
+        I=stimulus, spike_timing="precise", refractory=False if t_ref is None else t_ref * ms
+    )
+    wanted = leaky_spike_times({**p, "RI": drive}, 240.0, t_ref or 0.0, 1.0)
+    assert min(np.diff(times).min() for times in wanted if len(times) > 1) < 0.8
+    assert_same_spikes(recorded(group, 240.0), wanted, 240.0, 2.0, CLOSED_FORM)
+
+
+def test_two_spikes_in_most_steps_are_exact_and_none_is_lost() -> None:
+    # With constant input the chain stays exact: 5 spikes in 6 steps, each interval 1.17 or less.
+    defaultclock.dt = 1 * ms
+    p = {name: value[:40] for name, value in random_leaky(40, seed=6).items()}
+    interval = np.linspace(1.003, 1.2, 40)
+    grown = np.exp(interval / p["tau"])
+    u = (p["threshold"] * grown - p["v_reset"]) / (grown - 1)
+    p |= {"RI": u - p["v_rest"], "v0": p["v_reset"]}
+    group = leaky_model(p).group(I=p["RI"] / p["R"] * nA, spike_timing="precise")
+    assert_same_spikes(
+        recorded(group, 200.0), leaky_spike_times(p, 200.0), 200.0, 2.0, CLOSED_FORM
+    )
+
+
+def test_an_interval_within_one_step_moves_the_second_spike_to_the_next_step() -> None:
+    defaultclock.dt = 1 * ms
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-51 * mV, v_rest=-70 * mV)
+    group = neuron.group(1, I=6 * nA, spike_timing="precise")
+    monitor = conex_brian.spike_monitor(group)
+    network = Network(group, monitor)
+    network.run(12 * ms)
+    first = 10 * np.log(60 / 40)
+    interval = 10 * np.log(41 / 40)  # 0.247 ms
+    assert np.floor(first + interval) == np.floor(first) == 4
+    times = np.asarray(monitor.t_spike / ms)
+    np.testing.assert_allclose(times, first + interval * np.arange(8), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(monitor.t / ms, 4 + np.arange(8), rtol=0, atol=1e-12)
+
+
+def test_a_kick_over_the_threshold_spikes_at_the_next_steps_start() -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=2 * ms, v_reset=-60 * mV, v_rest=-70 * mV)
+    # The second falls below the threshold within the step: no spike at the step's end shows it.
+    group = neuron.group(3, I=[2.5, 0, 0] * nA, spike_timing="precise")
+    source = SpikeGeneratorGroup(1, [0], [0.1] * ms)
+    synapses = Synapses(source, group, on_pre="v_post += weight", model="weight : volt")
+    synapses.connect()
+    synapses.weight = [25, 20.1, 19.9] * mV
+    first, second_, third = recorded(group, 5.0, source, synapses)
+    assert third.size == 0
+    np.testing.assert_allclose(second_, [0.2], rtol=0, atol=1e-12)
+    interval = 2 * np.log(15 / 5)
+    np.testing.assert_allclose(first, 0.2 + interval * np.arange(3), rtol=0, atol=1e-12)
+
+
+def test_a_kick_in_the_step_of_the_spike_comes_after_it() -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-70 * mV)
+    group = neuron.group(1, I=3 * nA, spike_timing="precise")
+    first = 10 * np.log(30 / 10)
+    step = 0.1 * np.floor(first / 0.1)
+    source = SpikeGeneratorGroup(1, [0], [step] * ms)
+    synapses = Synapses(source, group, on_pre="v_post += 4*mV")
+    synapses.connect()
+    times = recorded(group, 20.0, source, synapses)[0]
+    v = -40 - 20 * np.exp(-(step + 0.1 - first) / 10) + 4
+    second_ = step + 0.1 + 10 * np.log((-40 - v) / 10)
+    np.testing.assert_allclose(times[:2], [first, second_], rtol=0, atol=1e-11)
+
+
+def test_initial_values_at_and_over_the_threshold_spike_at_once() -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-70 * mV,
+                 init_v=[-50, -45, -50, -49] * mV)  # fmt: skip
+    group = neuron.group(I=[0, 0, 3, 3] * nA, spike_timing="precise")
+    got = recorded(group, 12.0)
+    np.testing.assert_allclose([times[0] for times in got], 0, rtol=0, atol=1e-12)
+    assert [len(times) for times in got[:2]] == [1, 1]
+    for times in got[2:]:
+        np.testing.assert_allclose(times[1], 10 * np.log(20 / 10), rtol=0, atol=1e-12)
+
+
+def test_a_crossing_exactly_at_a_steps_end() -> None:
+    # tau = dt/log(2): v covers half of its way in each step, without rounding errors.
+    tau = 0.1 / np.log(2) * ms
+    neuron = LIF(R=1 * Mohm, threshold=7 * mV, tau=tau, v_reset=0 * mV, v_rest=0 * mV)
+    group = neuron.group(1, I=8 * nA, spike_timing="precise")
+    times = recorded(group, 1.55)[0]
+    np.testing.assert_allclose(times, 0.3 * np.arange(1, 6), rtol=0, atol=1e-12)
+
+
+def test_drive_at_the_threshold_never_spikes() -> None:
+    neuron = LIF(R=1 * Mohm, threshold=7 * mV, tau=1 * ms, v_reset=0 * mV, v_rest=0 * mV)
+    group = neuron.group(2, I=[7, 6.9] * nA, spike_timing="precise")
+    assert all((times > 30).all() for times in recorded(group, 60.0))
+    assert np.isfinite(group.v / mV).all()
+
+
+def test_who_starts_refractory_is_released_in_the_step_of_its_period() -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-70 * mV,
+                 init_s=[True, False])  # fmt: skip
+    group = neuron.group(I=3 * nA, spike_timing="precise", refractory=2 * ms)
+    got = recorded(group, 20.0)
+    np.testing.assert_allclose(
+        [times[0] for times in got], 10 * np.log(3) + np.array([2, 0]), rtol=0, atol=1e-12
+    )
+
+
+def test_t_spike_is_a_variable_of_the_group() -> None:
+    p = random_leaky(5, seed=7)
+    template = leaky_model(p).template(I=p["RI"] / p["R"] * nA, spike_timing="precise")
+    group = NeuronGroup(5, **template.arguments())
+    template.initialise(group)
+    np.testing.assert_array_equal(group.t_spike / second, np.full(5, -1e4))
+    got = recorded(group, 100.0)
+    wanted = leaky_spike_times(p, 100.0)
+    assert_same_spikes(got, wanted, 100.0, 0.2, CLOSED_FORM)
+    np.testing.assert_array_equal(group.t_spike / ms, [times[-1] for times in got])
+    assert "t_spike" in str(template)
+
+
+def test_within_a_step_spikes_come_by_neuron_and_sort_by_t_spike() -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-70 * mV)
+    group = neuron.group(I=[3.0, 3.002] * nA, spike_timing="precise")
+    monitor = conex_brian.spike_monitor(group[:], variables="v")
+    run(12 * ms)
+    assert list(monitor.i) == [0, 1] and monitor.t[0] == monitor.t[1]
+    order = np.argsort(monitor.t_spike)
+    assert list(np.asarray(monitor.i)[order]) == [1, 0]
+    # v has been reset, and risen since.
+    assert (monitor.v < -59 * mV).all() and (monitor.v > -60 * mV).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"noise": 1 * mV}, "with noise"),
+        ({"method": "conex"}, "CoNeX's step, which spikes at its end"),
+    ],
+)
+def test_what_cannot_be_precise_is_refused(options: dict[str, Any], why: str) -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-70 * mV)
+    assert neuron.template(spike_timing="precise").spike_timing == "precise"
+    with pytest.raises(ValueError, match=re.escape(why)):
+        neuron.template(spike_timing="precise", **options)
+
+
+def test_a_condition_to_stay_refractory_is_refused() -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-70 * mV)
+    with pytest.raises(ValueError, match="is a condition: spike_timing='precise' needs a time"):
+        neuron.group(1, spike_timing="precise", refractory="v > -60*mV")
+    with pytest.raises(ValueError, match="needs 'grid' or 'precise'"):
+        neuron.group(1, spike_timing="exact")
+
+
+def test_random_input_with_a_refractory_period_is_refused() -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-70 * mV)
+    neuron.template("rand()*nA", spike_timing="precise")
+    with pytest.raises(ValueError, match="a random input is not known in advance"):
+        neuron.template("rand()*nA", spike_timing="precise", refractory=1 * ms)
+
+
+def test_a_monitor_of_a_group_without_exact_times_is_refused() -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-70 * mV)
+    with pytest.raises(ValueError, match="has no variable t_spike. Make it with spike_timing="):
+        conex_brian.spike_monitor(neuron.group(1))
+    with pytest.raises(ValueError, match="t_spike is read after the reset only"):
+        conex_brian.spike_monitor(neuron.group(1, spike_timing="precise"), when="end")
+
+
+def test_every_device_finds_the_same_times(device: str) -> None:
+    p = random_leaky(20, seed=8)
+    leaky = leaky_model(p).group(
+        I=p["RI"] / p["R"] * nA, spike_timing="precise", refractory=0.37 * ms
+    )
+    got = recorded(leaky, 100.0)
+    assert_same_spikes(got, leaky_spike_times(p, 100.0, t_ref=0.37), 100.0, 0.2, CLOSED_FORM)
