@@ -54,7 +54,7 @@ def initialise(template: Template, group: NeuronGroup, names: Mapping[str, Any])
 
 def _complete(group: NeuronGroup, template: Template) -> None:
     if template.spike_timing == "precise":
-        precise.prepare(group)
+        precise.prepare(group, template.growth)
     set_values(group, template.values)
 
 

@@ -116,21 +116,26 @@ def check_stability(method: str, dt: float, constants: Mapping[str, Any]) -> Non
 
 
 def integrator(
-    method: str, dynamics: str, kind: str, states: Iterable[str]
+    method: str, dynamics: str, kind: str, states: Iterable[str], top: str = "threshold"
 ) -> str | Callable[..., str]:
     """Return what NeuronGroup takes as ``method``: Brian2's name, or a function based on it.
 
-    ``states`` are the model's state variables besides ``v``.
+    ``states`` are the model's state variables besides ``v``, ``top`` is the largest ``v`` that a
+    step may end at.
     """
     if method == "conex":
         return partial(conex_step, frozenset(states))
     if dynamics == NONLINEAR:
-        return partial(bounded_step, method)
+        return partial(bounded_step, method, top)
     return exact_with_decaying_inputs if (method, kind) == ("exact", DECAYING) else method
 
 
 def bounded_step(
-    method: str, equations: Equations, variables: Any = None, method_options: Any = None
+    method: str,
+    top: str,
+    equations: Equations,
+    variables: Any = None,
+    method_options: Any = None,
 ) -> str:
     """Integrate by one of Brian2's methods, and keep ``v`` where numbers are.
 
@@ -142,6 +147,8 @@ def bounded_step(
     ----------
     method : str
         The name of Brian2's method.
+    top : str
+        Where ``v`` stops.
     equations, variables, method_options
         As Brian2 hands them to a state updater.
 
@@ -151,7 +158,7 @@ def bounded_step(
         Abstract code for one step.
     """
     step = StateUpdateMethod.stateupdaters[method](equations, variables, method_options)
-    return f"{step}\nv = clip(v, v_reset - 1e6*(threshold - v_reset), threshold)"
+    return f"{step}\nv = clip(v, v_reset - 1e6*(threshold - v_reset), {top})"
 
 
 def conex_step(

@@ -22,25 +22,26 @@ a time ``a`` after its reset. What happens at the edges:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from brian2 import Equations, NeuronGroup, Quantity, SpikeMonitor, second
 from brian2.equations.equations import SUBEXPRESSION
 from brian2.stateupdaters.base import StateUpdateMethod
 
-from conex_brian.dimensions import short
-from conex_brian.expressions import identifiers, renamed
+from conex_brian.dimensions import is_array, short, unit_text
+from conex_brian.expressions import identifiers, is_linear, renamed
 from conex_brian.inputs import CONSTANT, RANDOM, Input
-
-if TYPE_CHECKING:
-    from conex_brian.models import LIF
+from conex_brian.models import LIF
+from conex_brian.upswing import BOUNDS, EXPONENTIAL, MARK, Flow
 
 #: The time of a last spike that never was: Brian2's own mark.
 NEVER = -1e4 * second
 
-#: The variables of a group with precise spikes, besides the model's.
-VARIABLES = ("t_spike", "t_next", "v_next", "t_release")
+#: Names that a group with precise spikes uses, besides the model's.
+TAKEN = ("t_spike", "t_next", "v_next", "t_release", "t_kept", "v_kept", "v_grown", "owed", *BOUNDS)
+
+_LEAKY = {"F": LIF.F, "RI": LIF.RI, "states": LIF.states}
 
 #: Brian2's name for the condition that keeps a neuron refractory until the step of its release.
 REFRACTORY = "timestep(t, dt) < timestep(t_release, dt)"
@@ -79,10 +80,35 @@ t_next = _again*(_since + _rise_time)
 v_next = _drive + (v_reset - _drive)*exp(-_again*(t + dt - _since{period} - _rise_time)/tau)"""
 
 
-def check_precise(
-    neuron: LIF, current: Input, method: str, noisy: bool, refractory: bool
-) -> None:
-    """Raise ``ValueError`` where spikes cannot be found within their step, and say why.
+@dataclass(frozen=True)
+class Timing:
+    """What makes a group's spikes precise, as text and values.
+
+    Attributes
+    ----------
+    reset : str
+        The statements of a spike.
+    variables : str
+        Equations of the variables that they set.
+    values : dict
+        What to set on the group.
+
+
+    growth : str or None
+        The statements for a neuron in the upswing.
+    """
+
+    reset: str
+    variables: str
+    values: Mapping[str, Any]
+    growth: str | None = None
+    grown: tuple[str, ...] = ()
+
+
+def make_timing(
+    neuron: LIF, current: Input, method: str, noisy: bool, period: str | None
+) -> Timing:
+    """Return what makes spikes precise, or raise ``ValueError`` where they cannot be.
 
     Parameters
     ----------
@@ -92,42 +118,77 @@ def check_precise(
         Its input.
     method : str
         The integrator's name.
-    noisy, refractory : bool
-        Whether there is noise, and a refractory period.
+    noisy : bool
+        Whether there is noise.
+    period : str or None
+        The refractory period, an expression for a time.
     """
-    from conex_brian.models import LIF
-
-    texts = {"F": LIF.F, "RI": LIF.RI, "reset": "v = v_reset", "states": LIF.states}
+    names = set().union(*(identifiers(e.expr.code) for e in _subexpressions(current)))
+    lines = neuron.reset.splitlines()
+    why = None
     if noisy:
         why = "with noise the membrane crosses the threshold many times within a step"
     elif method == "conex":
         why = "method='conex' repeats CoNeX's step, which spikes at its end"
-    elif any(getattr(neuron, name) != text for name, text in texts.items()):
-        why = f"only LIF's crossing is known in closed form, not {type(neuron).__name__}'s"
-    elif current.kind != CONSTANT:
-        why = f"it needs an input that is constant within a step, and this one is {current.kind}"
-    elif method not in ("exact", "exponential_euler"):
-        why = f"it needs method='exact', and {method!r} is not"
-    elif refractory and any(identifiers(e.expr.code) & RANDOM for e in _subexpressions(current)):
+    elif period is not None and names & RANDOM:
         why = "a random input is not known in advance for the step in which a neuron is released"
-    else:
-        return
-    raise ValueError(f"spike_timing = 'precise' cannot work here: {why}. Use 'grid'.")
+    elif lines[0] != "v = v_reset":
+        why = f"it needs the reset 'v = v_reset', and {type(neuron).__name__}'s is {lines[0]!r}"
+    elif not is_linear(neuron.F) and neuron.F.count(EXPONENTIAL) != 1:
+        why = f"the upswing of {type(neuron).__name__} is not ELIF's"
+    if why:
+        raise ValueError(f"spike_timing = 'precise' cannot work here: {why}. Use 'grid'.")
+    voltage = unit_text(neuron.dimensions["voltage"][0])
+    closed = all(getattr(neuron, name) == text for name, text in _LEAKY.items())
+    if closed and current.kind == CONSTANT and method in ("exact", "exponential_euler"):
+        units = {"t_spike": "second", "t_next": "second", "v_next": voltage}
+        units |= {} if period is None else {"t_release": "second"}
+        return Timing(reset_text(current, period), _lines(units), _never(units))
+    return _general(neuron, current, voltage, period)
+
+
+def _general(neuron: LIF, current: Input, voltage: str, period: str | None) -> Timing:
+    unit = {kind: unit_text(admitted[0]) for kind, admitted in neuron.dimensions.items()}
+    lines = [f"dv/dt = ({neuron.F.replace(EXPONENTIAL, MARK)} + {neuron.RI})/tau : {voltage}"]
+    lines += [f"d{k}/dt = {rate} : {unit[of]}" for k, (rate, of) in neuron.states.items()]
+    # What is constant within a step is looked up, not computed again.
+    given = Equations(f"I : {unit['current']}") if current.kind == CONSTANT else current.equations
+    equations = Equations("\n".join(lines)) + given
+    rates = {name: rate.code for name, rate in equations.get_substituted_expressions()}
+    jumps = {}
+    for statement in neuron.reset.splitlines()[1:]:
+        name, _, rest = statement.partition(f" = {statement.split()[0]} + ")
+        jumps[name] = rest
+    flow = Flow(rates, jumps, current.kind)
+    units = {"t_spike": "second", "t_kept": "second", "owed": "1", "v_kept": voltage}
+    units |= {f"{name}_kept": unit_text(equations[name].dim) for name in flow.others}
+    units |= {} if period is None else {"t_release": "second"}
+    text = _lines(units)
+    values: dict[str, Any] = dict(_never(units))
+    growth = None
+    if flow.exponential:
+        several = any(is_array(getattr(neuron, n)) for n in ("theta_rh", "delta", "tau",
+                                                             "threshold", "v_reset"))  # fmt: skip
+        flags = "constant" if several else "shared, constant"
+        text += f"\nv_grown : {voltage}"
+        text += "".join(f"\n{y}_grown : {unit_text(equations[y].dim)}" for y in flow.coupled)
+        text += "".join(f"\n{name} : {voltage} ({flags})" for name in BOUNDS)
+        values |= BOUNDS
+        growth = flow.growth()
+    grown = ("v", *flow.coupled) if flow.exponential else ()
+    return Timing(flow.reset(period, input_at(current, "_start")), text, values, growth, grown)
 
 
 def _subexpressions(current: Input) -> list[Any]:
     return [e for e in current.equations.values() if e.type == SUBEXPRESSION]
 
 
-def variables(voltage: str, refractory: bool) -> str:
-    """Return the equations of the variables that the reset sets; ``voltage`` is v's unit."""
-    units = dict.fromkeys(VARIABLES[: 4 if refractory else 3], "second") | {"v_next": voltage}
+def _lines(units: Mapping[str, str]) -> str:
     return "\n".join(f"{name} : {unit}" for name, unit in units.items())
 
 
-def values(refractory: bool) -> dict[str, Quantity]:
-    """Return the times of what has not happened yet."""
-    return {name: NEVER for name in ("t_spike", "t_next", *(["t_release"] if refractory else []))}
+def _never(units: Mapping[str, str]) -> dict[str, Quantity]:
+    return {name: NEVER for name, unit in units.items() if unit == "second"}
 
 
 def reset_text(current: Input, period: str | None) -> str:
@@ -159,28 +220,46 @@ def input_at(current: Input, time: str) -> str:
 
 
 def step(
-    method: Any, refractory: bool, equations: Equations, variables: Any = None, options: Any = None
+    method: Any,
+    grown: tuple[str, ...],
+    refractory: bool,
+    equations: Equations,
+    variables: Any = None,
+    options: Any = None,
 ) -> str:
-    """Integrate by ``method``, and let no neuron that starts over the threshold fall below it.
+    """Integrate by ``method``, but take a neuron's own step where it is in the upswing.
+
+    A leaky neuron that starts over the threshold stays there: it has spiked.
 
     Parameters
     ----------
     method : str or callable
         Brian2's method.
+    grown : tuple of str
+        The state variables that the upswing's own step has set, where the model has an upswing.
     refractory : bool
         Whether there is a refractory period. In it ``v`` is no membrane potential.
     equations, variables, options
         As Brian2 hands them to a state updater.
     """
     update = StateUpdateMethod.stateupdaters[method] if isinstance(method, str) else method
+    code = update(equations, variables, options)
+    if grown:
+        own = [f"{name} = {name} + _up*({name}_grown - {name})" for name in grown]
+        return "\n".join(["_up = int(v >= v_upswing)", code, *own])
     over = "_over = int(v >= threshold)" + ("*int(t >= t_release)" if refractory else "")
-    lift = "v = v + _over*int(v < threshold)*(threshold - v)"
-    return "\n".join([over, update(equations, variables, options), lift])
+    return "\n".join([over, code, "v = v + _over*int(v < threshold)*(threshold - v)"])
 
 
-def prepare(group: NeuronGroup) -> None:
-    """Let the reset of ``group`` follow the threshold, before synapses change ``v``."""
+def prepare(group: NeuronGroup, growth: str | None) -> None:
+    """Let the reset of ``group`` follow the threshold, before synapses change ``v``.
+
+    The upswing's own step comes after the summed variables of synapses, before the group's.
+    """
     group.resetter["spike"].when = "after_thresholds"
+    if growth is not None:
+        group.set_event_schedule("upswing", when="groups", order=group.order - 0.5)
+        group.run_on_event("upswing", growth, when="groups", order=group.order - 0.25)
 
 
 def spike_monitor(group: NeuronGroup, **options: Any) -> SpikeMonitor:

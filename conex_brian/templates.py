@@ -62,6 +62,10 @@ class Template:
         The number of neurons, where a value fixes it.
     spike_timing : {'grid', 'precise'}
         Whether spikes happen at the end of their time step or at their exact times.
+    growth : str or None
+        The statements for a neuron in a spike's upswing, see `conex_brian.upswing`.
+    grown : tuple of str
+        The state variables that these statements set in place of the integrator.
     """
 
     neuron: LIF
@@ -77,15 +81,19 @@ class Template:
     length: int | None = None
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     spike_timing: str = "grid"
+    growth: str | None = None
+    grown: tuple[str, ...] = ()
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments for ``NeuronGroup(N, **template.arguments())``.
 
         Call `initialise` on that group.
         """
-        method = integrator(self.method, self.dynamics, self.kind, self.neuron.states)
+        top = "threshold" if self.growth is None else "v_bound"
+        method = integrator(self.method, self.dynamics, self.kind, self.neuron.states, top)
         if self.spike_timing == "precise":
-            method = partial(precise.step, method, self.refractory is not False)
+            refractory = self.refractory is not False
+            method = partial(precise.step, method, self.grown, refractory)
         return {
             "model": self.model,
             "threshold": self.threshold,
@@ -93,6 +101,7 @@ class Template:
             "refractory": self.refractory,
             "method": method,
             "namespace": dict(self.namespace),
+            "events": {} if self.growth is None else {"upswing": "v >= v_upswing"},
         }
 
     def group(self, N: int | None = None, **options: Any) -> NeuronGroup:
@@ -153,7 +162,7 @@ def make_template(
     _check_spike_timing(spike_timing)
     names = {**caller_namespace(), **(namespace or {})}
     dims = {kind: admitted[0] for kind, admitted in neuron.dimensions.items()}
-    taken = {"v", "v_bounded", "t_ref", "noise", *precise.VARIABLES, *neuron.parameter_names(), *neuron.states}
+    taken = {"v", "v_bounded", "t_ref", "noise", *precise.TAKEN, *neuron.parameter_names(), *neuron.states}
     current = make_input(I, dims["current"], taken, names)
     refractory_text, refractory_values = _refractory(refractory)
     noise_values = _noise(noise, dims["voltage"])
@@ -181,17 +190,22 @@ def make_template(
     chosen = choose_method(method, dynamics, current.kind, noisy)
     # CoNeX bounds nothing: its step starts below the threshold, where no bound would act.
     bounded = not linear and chosen != "conex"
-    model = _equations(neuron, current, values, refractory is not False, noise is not None, bounded)
-    reset = neuron.reset
+    timing = None
     if spike_timing == "precise":
-        refractory_given = refractory is not False
-        precise.check_precise(neuron, current, chosen, noisy, refractory_given)
-        model += Equations(precise.variables(unit_text(dims["voltage"]), refractory_given))
-        reset = precise.reset_text(current, refractory_text or None)
-        values |= precise.values(refractory_given)
-        if refractory_given:
+        period = str(refractory_text) if refractory_text else None
+        timing = precise.make_timing(neuron, current, chosen, noisy, period)
+    bound = "v_bound" if timing and timing.growth else neuron.upper_bound
+    model = _equations(
+        neuron, current, values, refractory is not False, noise is not None, bounded and bound
+    )
+    reset, growth = neuron.reset, None
+    if timing is not None:
+        model += Equations(timing.variables)
+        reset, growth = timing.reset, timing.growth
+        values |= timing.values
+        if refractory_text:
             if neuron.init_s is not None:
-                values["t_release"] = _first_release(refractory_text)
+                values["t_release"] = _first_release(str(refractory_text))
             refractory_text = precise.REFRACTORY
     texts = {name: getattr(neuron, name) for name in neuron.initial_names()}
     texts["refractory"] = refractory
@@ -209,6 +223,8 @@ def make_template(
         length=length if current.length is None else current.length,
         texts={name: text for name, text in texts.items() if isinstance(text, str)},
         spike_timing=spike_timing,
+        growth=growth,
+        grown=timing.grown if timing else (),
     )
 
 
@@ -223,7 +239,7 @@ def _equations(
     values: Mapping[str, Any],
     refractory: bool,
     noisy: bool,
-    bounded: bool,
+    bounded: str | bool,
 ) -> Equations:
     """Put the model's fragments, the input and the parameters together."""
     unit = {kind: unit_text(admitted[0]) for kind, admitted in neuron.dimensions.items()}
@@ -239,7 +255,7 @@ def _equations(
         lines.append(f"d{name}/dt = {rate} : {units[name]}{flags}")
     if bounded:
         lines.append(bound_voltage(current.equations))
-        value = f"clip(v, -inf*{unit['voltage']}, {neuron.upper_bound})"
+        value = f"clip(v, -inf*{unit['voltage']}, {bounded})"
         lines.append(f"v_bounded = {value} : {unit['voltage']}")
     else:
         lines += [line(equation) for equation in current.equations.values()]
