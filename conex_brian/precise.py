@@ -245,10 +245,12 @@ def step(
     update = StateUpdateMethod.stateupdaters[method] if isinstance(method, str) else method
     code = update(equations, variables, options)
     if grown:
-        own = [f"{name} = {name} + _up*({name}_grown - {name})" for name in grown]
-        return "\n".join(["_up = int(v >= v_upswing)", code, *own])
+        own = [f"{name} = _up*{name}_grown + (1 - _up)*{name}" for name in grown]
+        # Exact to the last bit, lest v miss the threshold. v of a refractory neuron is no membrane potential.
+        free = "*int(not_refractory)" if refractory else ""
+        return "\n".join([f"_up = int(v >= v_upswing){free}", code, *own])
     over = "_over = int(v >= threshold)" + ("*int(t >= t_release)" if refractory else "")
-    return "\n".join([over, code, "v = v + _over*int(v < threshold)*(threshold - v)"])
+    return "\n".join([over, code, "_low = _over*int(v < threshold)", "v = _low*threshold + (1 - _low)*v"])
 
 
 def prepare(group: NeuronGroup, growth: str | None) -> None:

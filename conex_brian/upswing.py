@@ -243,7 +243,7 @@ class Flow:
             self.in_time(code, "_start - t_release", FROM_RESET, "_I_then")
             code.append(f"owed = int({self.over})*(1 - _later)")
         code.append(f"v = clip({self.v_of_x}, {LOWEST}, threshold)")
-        code.append("v = v + owed*(threshold - v)")
+        code.append("v = owed*threshold + (1 - owed)*v")
         if period is not None:
             self.held(code, "t + dt - _start", "v")
         code += [f"{y} = _{y}" for y in self.coupled]
@@ -264,7 +264,7 @@ class Flow:
         code += [
             f"v_grown = clip({self.v_of_x}, {LOWEST}, threshold)",
             f"_spikes = clip(int({self.over}) + int(v >= threshold), 0, 1)",
-            "v_grown = v_grown + _spikes*(threshold - v_grown)",
+            "v_grown = _spikes*threshold + (1 - _spikes)*v_grown",
             *(f"{y}_grown = _{y}" for y in self.coupled),
         ]
         return "\n".join(code)
