@@ -44,7 +44,8 @@ BOUNDS = {
 }
 
 #: Steps of the ways to the threshold, on from the reset, and through a refractory period.
-TO_THRESHOLD, FROM_RESET, HELD = 3, 2, 2
+TO_THRESHOLD, FROM_RESET, HELD, GROWTH = 6, 2, 2, 4
+GRADE = 2
 
 #: Where v is stopped before it ends in nan.
 LOWEST = "v_reset - 1e6*(threshold - v_reset)"
@@ -137,15 +138,17 @@ class Flow:
             code.append(f"_d{y}_{tag} = {self.rate(y, values, time, current)}")
         return {name: f"_d{name}_{tag}" for name in ("x", *self.others)}
 
-    def in_time(self, code: list[str], h: str, steps: int, current: str) -> None:
+    def in_time(
+        self, code: list[str], h: str, steps: int, current: str, name: str = "_dt"
+    ) -> None:
         """Append: ``_x``, the others and ``_time`` go on by ``h``."""
 
         def at(code: list[str], tag: str, state: State, time: str) -> dict[str, str]:
             return self.at_point(code, tag, state, time, current)
 
-        code.append(f"_dt = ({h})/{steps}")
+        code.append(f"{name} = ({h})/{steps}")
         for _ in range(steps):
-            runge_kutta(code, ["x", *self.others], "_time", "_dt", at)
+            runge_kutta(code, ["x", *self.others], "_time", name, at)
 
     def held(self, code: list[str], h: str, v: str) -> None:
         """Append: the others and ``_time`` go on by ``h`` while ``v`` stays."""
@@ -260,7 +263,10 @@ class Flow:
             f"_x = {self.x_of('v')}",
             f"_x_threshold = {self.x_of('threshold')}",
         ]
-        self.in_time(code, "dt", 1, "I")
+        # Shorter and shorter towards the step's end, where a blow-up in the next step may be near.
+        for k in range(GROWTH):
+            part = (1 - k / GROWTH) ** GRADE - (1 - (k + 1) / GROWTH) ** GRADE
+            self.in_time(code, f"{part!r}*dt", 1, "I", f"_dt_{chr(97 + k)}")
         code += [
             f"v_grown = clip({self.v_of_x}, {LOWEST}, threshold)",
             f"_spikes = clip(int({self.over}) + int(v >= threshold), 0, 1)",

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from brian2 import (
-    Equations,
     Mohm,
     Network,
     NeuronGroup,
     SpikeGeneratorGroup,
-    SpikeMonitor,
     Synapses,
     TimedArray,
     defaultclock,
@@ -22,12 +20,12 @@ from brian2 import (
     nA,
     run,
     second,
+    uS,
 )
-from numpy.typing import ArrayLike
 
 import conex_brian
-from conex_brian import AELIF, ELIF, LIF
-from reference import leaky_spike_times
+from conex_brian import AELIF, LIF
+from reference import exponential_spike_times, leaky_spike_times
 
 # Rounding errors of 1e-16 in v, over a slope of at least 1e-3 mV/ms, and up to 1000 spikes.
 CLOSED_FORM = 1e-9
@@ -309,10 +307,98 @@ def test_a_monitor_of_a_group_without_exact_times_is_refused() -> None:
         conex_brian.spike_monitor(neuron.group(1, spike_timing="precise"), when="end")
 
 
+def random_adaptive(n: int, seed: int) -> list[dict[str, float]]:
+    """Return AELIF neurons in mV and ms (currents times R): both bifurcations, some bursting."""
+    r, out = np.random.default_rng(seed), []
+    for i in range(n):
+        hopf, bursting = i % 2 == 0, i % 3 == 0
+        tau, w_tau, delta = r.uniform(5, 25), r.uniform(30, 200), r.uniform(0.8, 3)
+        ratio = tau / w_tau
+        Ra = ratio * (r.uniform(1.2, 4) if hopf else r.uniform(-0.5, 0.8))
+        theta_rh = r.uniform(-52, -48)
+        v_rest = theta_rh - r.uniform(10, 20)
+        above = min(5, 2.5 * delta) * r.uniform(0.3, 1)
+        v_reset = theta_rh + (above if bursting else -r.uniform(3, 15))
+        # Naud et al. 2008: where the resting state is lost.
+        g = 1 + Ra
+        rheobase = g * (theta_rh - v_rest - delta + delta * np.log(1 + ratio if hopf else g))
+        rheobase += delta * (Ra - ratio) if hopf else 0
+        out.append({
+            "tau": tau, "v_rest": v_rest, "theta_rh": theta_rh, "delta": delta, "Ra": Ra,
+            "threshold": max(theta_rh + delta * r.uniform(2, 25), v_reset + 2 * delta),
+            "v_reset": v_reset, "RI": rheobase * r.uniform(1.1, 2) + 2, "w_tau": w_tau,
+            "Rb": r.uniform(1, 10) * (2 if bursting else 1),
+        })  # fmt: skip
+    return out
+
+
+def adaptive_model(sets: list[dict[str, float]]) -> tuple[AELIF, Any]:
+    """Return the model and the current; R is 80 Mohm."""
+    p = {name: np.array([one[name] for one in sets]) for name in sets[0]}
+    model = AELIF(
+        R=80 * Mohm, threshold=p["threshold"] * mV, tau=p["tau"] * ms, v_reset=p["v_reset"] * mV,
+        v_rest=p["v_rest"] * mV, delta=p["delta"] * mV, theta_rh=p["theta_rh"] * mV,
+        alpha=p["Ra"] / 80 * uS, beta=p["Rb"] / 80 * nA, w_tau=p["w_tau"] * ms,
+    )  # fmt: skip
+    return model, p["RI"] / 80 * nA
+
+
+@pytest.mark.parametrize(("dt", "atol"), [(0.1, 1e-4), (0.5, 2e-2)])
+@pytest.mark.parametrize("t_ref", [None, 1.37])
+def test_adaptive_exponential_spikes_are_those_of_dop853(
+    dt: float, atol: float, t_ref: float | None
+) -> None:
+    # The errors of rk4, which adaptation that is hard to escape from amplifies.
+    defaultclock.dt = dt * ms
+    sets = random_adaptive(12, seed=11)
+    model, current = adaptive_model(sets)
+    group = model.group(
+        I=current, spike_timing="precise", refractory=False if t_ref is None else t_ref * ms
+    )
+    wanted = [exponential_spike_times(one, 250.0, t_ref or 0.0) for one in sets]
+    assert_same_spikes(recorded(group, 250.0), wanted, 250.0, 2 * dt, atol)
+
+
+@pytest.mark.parametrize("threshold", [-45.0, -40.4, -20.0, 0.0])
+def test_brette_gerstner(threshold: float) -> None:
+    # Brette and Gerstner 2005, at 1 nA; R is 1/(30 nS).
+    one = {
+        "tau": 281 / 30, "v_rest": -70.6, "theta_rh": -50.4, "delta": 2.0, "threshold": threshold,
+        "v_reset": -70.6, "RI": 1000 / 30, "Ra": 4 / 30, "Rb": 80.5 / 30, "w_tau": 144.0,
+    }  # fmt: skip
+    model, current = adaptive_model([one])
+    wanted = exponential_spike_times(one, 180.0)
+    assert len(wanted) == 8
+    got = recorded(model.group(I=current, spike_timing="precise"), 180.0)
+    assert_same_spikes(got, [wanted], 180.0, 0.2, 1e-5)
+
+
+def test_leaky_neurons_with_rk4_agree_with_the_closed_form() -> None:
+    # Errors of rk4, (dt/tau)**5/120 of 60 mV a step, gathered over 200 steps and 20 spikes.
+    p = random_leaky(40, seed=12)
+    for refractory in (False, 0.37 * ms):
+        group = leaky_model(p).group(
+            I=p["RI"] / p["R"] * nA, spike_timing="precise", method="rk4", refractory=refractory
+        )
+        wanted = leaky_spike_times(p, 200.0, t_ref=0.37 if refractory is not False else 0.0)
+        assert_same_spikes(recorded(group, 200.0), wanted, 200.0, 0.2, 1e-6)
+
+
 def test_every_device_finds_the_same_times(device: str) -> None:
     p = random_leaky(20, seed=8)
     leaky = leaky_model(p).group(
         I=p["RI"] / p["R"] * nA, spike_timing="precise", refractory=0.37 * ms
     )
-    got = recorded(leaky, 100.0)
-    assert_same_spikes(got, leaky_spike_times(p, 100.0, t_ref=0.37), 100.0, 0.2, CLOSED_FORM)
+    sets = random_adaptive(6, seed=13)
+    model, current = adaptive_model(sets)
+    adaptive = model.group(I=current, spike_timing="precise")
+    monitors = [conex_brian.spike_monitor(group) for group in (leaky, adaptive)]
+    Network(leaky, adaptive, monitors).run(100 * ms)
+    references = (
+        leaky_spike_times(p, 100.0, t_ref=0.37),
+        [exponential_spike_times(one, 100.0) for one in sets],
+    )
+    for monitor, wanted, atol in zip(monitors, references, (CLOSED_FORM, 1e-4), strict=True):
+        times, i = np.asarray(monitor.t_spike / ms), np.asarray(monitor.i)
+        got = [times[i == k] for k in range(len(wanted))]
+        assert_same_spikes(got, wanted, 100.0, 0.2, atol)
