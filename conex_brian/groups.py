@@ -10,7 +10,7 @@ import numpy as np
 from brian2 import NeuronGroup, Quantity, defaultclock, get_device, get_dimensions, second
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
-from conex_brian import checks, precise
+from conex_brian import checks, precise, upswing
 from conex_brian.dimensions import as_quantity, check_dimension, check_positive, nearest, short
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def initialise(template: Template, group: NeuronGroup, names: Mapping[str, Any])
 def _complete(group: NeuronGroup, template: Template) -> None:
     if template.spike_timing == "precise":
         precise.prepare(group, template.growth)
-    set_values(group, template.values)
+    values = dict(template.values)
+    if template.growth is not None:
+        values |= upswing.bounds(template.neuron, float(group.clock.dt))
+    set_values(group, values)
 
 
 def _count(template: Template, N: int | None) -> int:

@@ -173,7 +173,6 @@ def _general(neuron: LIF, current: Input, voltage: str, period: str | None) -> T
         text += f"\nv_grown : {voltage}"
         text += "".join(f"\n{y}_grown : {unit_text(equations[y].dim)}" for y in flow.coupled)
         text += "".join(f"\n{name} : {voltage} ({flags})" for name in BOUNDS)
-        values |= BOUNDS
         growth = flow.growth()
     grown = ("v", *flow.coupled) if flow.exponential else ()
     return Timing(flow.reset(period, input_at(current, "_start")), text, values, growth, grown)

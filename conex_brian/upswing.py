@@ -24,9 +24,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from brian2 import Quantity, get_dimensions
 
 from conex_brian.expressions import identifiers, renamed
 from conex_brian.inputs import CONSTANT
+
+if TYPE_CHECKING:
+    from conex_brian.models import LIF
 
 #: The exponential in a model's F, and the name that takes its place.
 EXPONENTIAL, MARK = "exp((v - theta_rh)/delta)", "_exponential"
@@ -34,14 +41,9 @@ EXPONENTIAL, MARK = "exp((v - theta_rh)/delta)", "_exponential"
 #: A group's own step is used while exp((theta_rh - v)/delta) is at least this many dt/tau: rk4 then
 #: loses 0.07*dt/STEPS_LEFT**3.
 STEPS_LEFT = 10
-UPSWING = f"(theta_rh + delta*clip(log(tau/({STEPS_LEFT}*dt)), 1, 300))"
 
-#: From here on a neuron takes its own step, and the largest v that the group's step is taken at.
-BOUNDS = {
-    "v_upswing": f"(threshold + {UPSWING} - abs(threshold - {UPSWING}))/2",
-    "v_bound": f"clip({UPSWING} + 2*delta + clip(threshold - {UPSWING} - 2*delta, 0*delta, "
-    "inf*delta), v_reset, theta_rh + 300*delta)",
-}
+#: Variables: from where a neuron takes its own step, and the largest v of the group's step.
+BOUNDS = ("v_upswing", "v_bound")
 
 #: Steps of the ways to the threshold, on from the reset, and through a refractory period.
 TO_THRESHOLD, FROM_RESET, HELD, GROWTH = 6, 2, 2, 4
@@ -49,6 +51,19 @@ GRADE = 2
 
 #: Where v is stopped before it ends in nan.
 LOWEST = "v_reset - 1e6*(threshold - v_reset)"
+
+
+def bounds(neuron: LIF, dt: float) -> dict[str, Quantity]:
+    """Return the values of `BOUNDS` for a time step of ``dt`` seconds."""
+    names = ("theta_rh", "delta", "tau", "threshold", "v_reset")
+    theta_rh, delta, tau, threshold, v_reset = (np.asarray(getattr(neuron, n)) for n in names)
+    upswing = theta_rh + delta * np.clip(np.log(tau / (STEPS_LEFT * dt)), 1, 300)
+    bound = np.maximum(np.minimum(np.maximum(threshold, upswing + 2 * delta),
+                                  theta_rh + 300 * delta), v_reset)  # fmt: skip
+    dim = get_dimensions(neuron.v_rest)
+    found = {"v_upswing": np.minimum(threshold, upswing), "v_bound": bound}
+    return {name: Quantity(value, dim=dim) for name, value in found.items()}
+
 
 State = Mapping[str, str]
 #: (statements, tag, state, clock) -> names of the derivatives that the statements compute.
