@@ -40,13 +40,13 @@ EXPONENTIAL, MARK = "exp((v - theta_rh)/delta)", "_exponential"
 
 #: A group's own step is used while exp((theta_rh - v)/delta) is at least this many dt/tau: rk4 then
 #: loses 0.07*dt/STEPS_LEFT**3.
-STEPS_LEFT = 10
+STEPS_LEFT = 6
 
 #: Variables: from where a neuron takes its own step, and the largest v of the group's step.
 BOUNDS = ("v_upswing", "v_bound")
 
 #: Steps of the ways to the threshold, on from the reset, and through a refractory period.
-TO_THRESHOLD, FROM_RESET, HELD, GROWTH = 6, 2, 2, 4
+TO_THRESHOLD, FROM_RESET, HELD, GROWTH = 6, 2, 2, 3
 GRADE = 2
 
 #: Where v is stopped before it ends in nan.
