@@ -101,7 +101,7 @@ class Template:
             "refractory": self.refractory,
             "method": method,
             "namespace": dict(self.namespace),
-            "events": {} if self.growth is None else {"upswing": "v >= v_upswing"},
+            **({} if self.growth is None else {"events": {"upswing": "v >= v_upswing"}}),
         }
 
     def group(self, N: int | None = None, **options: Any) -> NeuronGroup:
