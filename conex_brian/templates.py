@@ -273,7 +273,7 @@ def _noise(noise: Any, voltage: Dimension) -> dict[str, Any]:
 def _starts_refractory(init_s: Any) -> dict[str, Any]:
     """Return the values that make neurons start as if they had spiked one step ago."""
     # Brian2's own mark of a neuron that has never spiked is a last spike at -10,000 s.
-    last = "t - dt - 1e4*second*int(not_refractory)"
+    last = "-dt - 1e4*second*int(not_refractory)"
     if isinstance(init_s, str):
         return {"not_refractory": f"not ({init_s})", "lastspike": last}
     return {"not_refractory": np.logical_not(init_s), "lastspike": last}
