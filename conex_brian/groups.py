@@ -7,14 +7,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import NeuronGroup, Quantity, defaultclock, get_device, get_dimensions, second
+from brian2 import NeuronGroup, Quantity, defaultclock, get_device, second
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from conex_brian import checks
-from conex_brian.dimensions import as_quantity, check_dimension, check_positive, nearest, short
+from conex_brian.dimensions import (
+    as_quantity,
+    check_dimension,
+    check_positive,
+    is_array,
+    nearest,
+    short,
+)
 
 if TYPE_CHECKING:
     from conex_brian.templates import Template
+
+#: What marks a neuron as refractory.
+REFRACTORY_STATE = ("not_refractory", "lastspike")
 
 
 def make_group(
@@ -26,7 +36,10 @@ def make_group(
     known = set(inspect.signature(NeuronGroup.__init__).parameters) - {"self", "N"}
     for name in options:
         if name in arguments and name != "namespace":
-            raise TypeError(f"{name!r} is what the template says. Give it to template() instead.")
+            raise TypeError(
+                f"{name!r} is what the template says: it follows from the model and the options of "
+                "template()."
+            )
         if name not in known:
             raise TypeError(
                 f"group() and NeuronGroup have no option {name!r}{nearest(name, known)}."
@@ -36,7 +49,7 @@ def make_group(
     checks.check(template, _time_step(options), {**names, **given})
     arguments["namespace"] = {**given, **template.namespace}
     group = NeuronGroup(count, **arguments, **options)
-    set_values(group, template.values)
+    set_values(group, template.values, {**names, **arguments["namespace"]})
     return group
 
 
@@ -45,7 +58,7 @@ def initialise(template: Template, group: NeuronGroup, names: Mapping[str, Any])
     if template.length not in (None, len(group)):
         raise ValueError(_wrong_count(template, len(group)))
     checks.check(template, group.clock.dt, names)
-    set_values(group, template.values)
+    set_values(group, template.values, names)
 
 
 def _count(template: Template, N: int | None) -> int:
@@ -66,12 +79,10 @@ def _count(template: Template, N: int | None) -> int:
 
 
 def _wrong_count(template: Template, N: int) -> str:
-    arrays = [
-        name for name, value in template.values.items()
-        if not isinstance(value, str) and np.ndim(value) == 1
-    ]  # fmt: skip
+    given = {**template.neuron._given(), **template.values}
+    name = next((name for name, value in given.items() if is_array(value)), "I")
     return (
-        f"N = {N}, but {arrays[0] if arrays else 'I'} has values for {template.length} neurons. "
+        f"N = {N}, but {name} has values for {template.length} neurons. "
         "Give as many, or leave N out."
     )
 
@@ -80,34 +91,40 @@ def _time_step(options: Mapping[str, Any]) -> Quantity:
     """Return the time step that a group made with ``options`` has at this moment."""
     if options.get("dt") is not None:
         dt = as_quantity("dt", options["dt"], "a time")
-        check_dimension("dt", dt, (second.dim,), ".")
+        check_dimension("dt", dt, (second.dim,))
         check_positive("dt", dt)
+        if is_array(dt):
+            raise ValueError(f"dt = {short(dt)}: it needs one time.")
         return dt
     clock = options.get("clock")
     return (defaultclock if clock is None else clock).dt
 
 
-def set_values(group: NeuronGroup, values: Mapping[str, Any]) -> None:
-    """Set each of ``values`` on ``group``, expressions last.
+def set_values(group: NeuronGroup, values: Mapping[str, Any], names: Mapping[str, Any]) -> None:
+    """Set each of ``values`` on ``group``; expressions refer to ``names``.
 
     In standalone mode numbers go into the program's data files, not into its text, so that models
     that differ in values only share their program.
     """
-    for name, value in values.items():
+
+    def turn(name: str) -> int:
+        # Expressions may use the numbers; v cannot be set any more where a neuron is refractory.
+        return 2 if name in REFRACTORY_STATE else int(isinstance(values[name], str))
+
+    device = get_device()
+    for name in sorted(values, key=turn):
+        value, variable, view = values[name], group.variables[name], getattr(group, name)
         if isinstance(value, str):
+            view.set_item(slice(None), value, namespace=names)
             continue
-        variable = group.variables[name]
         array = np.full(variable.size, np.asarray(value), dtype=variable.dtype)
-        device = get_device()
         if isinstance(device, CPPStandaloneDevice):
             _set_by_data(device, variable, array)
         else:
-            view = getattr(group, name)
-            unit = Quantity(1.0, dim=get_dimensions(value)) if view.dim is not None else 1
-            setattr(group, name, (array if variable.size > 1 else array[0]) * unit)
-    for name, value in values.items():
-        if isinstance(value, str):
-            setattr(group, name, value)
+            # As for any assignment, but no Quantity is made: truth values have no unit.
+            view.set_with_index_array(
+                slice(None), array if variable.size > 1 else array[0], check_units=False
+            )
 
 
 def _set_by_data(device: CPPStandaloneDevice, variable: Any, array: np.ndarray) -> None:

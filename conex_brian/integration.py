@@ -10,7 +10,6 @@ import numpy as np
 import sympy
 from brian2 import Equations
 from brian2.parsing.sympytools import sympy_to_str
-from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.stateupdaters.exact import get_linear_system
 
 from conex_brian.dimensions import first_where, nearest, short, unit_text
@@ -115,43 +114,14 @@ def check_stability(method: str, dt: float, constants: Mapping[str, Any]) -> Non
             )
 
 
-def integrator(
-    method: str, dynamics: str, kind: str, states: Iterable[str]
-) -> str | Callable[..., str]:
+def integrator(method: str, kind: str, states: Iterable[str]) -> str | Callable[..., str]:
     """Return what NeuronGroup takes as ``method``: Brian2's name, or a function based on it.
 
     ``states`` are the model's state variables besides ``v``.
     """
     if method == "conex":
         return partial(conex_step, frozenset(states))
-    if dynamics == NONLINEAR:
-        return partial(bounded_step, method)
     return exact_with_decaying_inputs if (method, kind) == ("exact", DECAYING) else method
-
-
-def bounded_step(
-    method: str, equations: Equations, variables: Any = None, method_options: Any = None
-) -> str:
-    """Integrate by one of Brian2's methods, and keep ``v`` where numbers are.
-
-    A step through a spike's upswing can end anywhere beyond the threshold: ``v`` is set to the
-    threshold, where it spikes. Where adaptation runs away (``alpha*R < -1``, or a step too long
-    for the model), ``v`` stops a million voltage ranges below, instead of ending in nan.
-
-    Parameters
-    ----------
-    method : str
-        The name of Brian2's method.
-    equations, variables, method_options
-        As Brian2 hands them to a state updater.
-
-    Returns
-    -------
-    str
-        Abstract code for one step.
-    """
-    step = StateUpdateMethod.stateupdaters[method](equations, variables, method_options)
-    return f"{step}\nv = clip(v, v_reset - 1e6*(threshold - v_reset), threshold)"
 
 
 def conex_step(

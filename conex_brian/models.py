@@ -427,22 +427,25 @@ def _check_field(model: LIF, owner: str, name: str, metadata: Mapping[str, Any])
             return
         value = as_quantity(f"{owner}: {name}", value)
         model._set(name, value)
-    because = f", since v_rest = {short(model.v_rest)} and R = {short(model.R)}."
-    if kind == "time":
-        because = "."
-    elif kind == "jump":
-        because += (
-            " A current is what a spike adds to omega; a current per time is added times dt, "
-            "as CoNeX does."
-        )
-    check_dimension(f"{owner}: {name}", value, model.dimensions[kind], because)
+    admitted = model.dimensions[kind]
+    if get_dimensions(value) not in admitted:  # else the reasons, slow to write, are not needed
+        because = f", since v_rest = {short(model.v_rest)} and R = {short(model.R)}."
+        if kind == "jump":
+            because += (
+                " A current is what a spike adds to omega; a current per time is added times dt, "
+                "as CoNeX does."
+            )
+        check_dimension(f"{owner}: {name}", value, admitted, "." if kind == "time" else because)
     if metadata.get("positive"):
         check_positive(f"{owner}: {name}", value)
 
 
 def _as_flags(name: str, value: Any) -> Any:
     """Return ``value`` as one or several truth values, read-only."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        array = np.asarray(None)
     if array.dtype.kind not in "biuf" or array.ndim > 1 or not np.isin(array, (0, 1)).all():
         raise TypeError(
             f"{name} = {short(value)}: it needs True or False, or one of them a neuron."

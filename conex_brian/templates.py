@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from conex_brian.models import LIF
 
 
+#: A million voltage ranges below: no trajectory that means anything gets there.
+_FAR_BELOW = "v_reset - 1e6*(threshold - v_reset)"
+
+
 @dataclass(frozen=True, eq=False)
 class Template:
     """What Brian2 needs to simulate a neuron; the fields bear NeuronGroup's argument names.
@@ -84,7 +88,7 @@ class Template:
             "threshold": self.threshold,
             "reset": self.reset,
             "refractory": self.refractory,
-            "method": integrator(self.method, self.dynamics, self.kind, self.neuron.states),
+            "method": integrator(self.method, self.kind, self.neuron.states),
             "namespace": dict(self.namespace),
         }
 
@@ -146,7 +150,15 @@ def make_template(
     _check_spike_timing(spike_timing)
     names = {**caller_namespace(), **(namespace or {})}
     dims = {kind: admitted[0] for kind, admitted in neuron.dimensions.items()}
-    taken = {"v", "v_bounded", "t_ref", "noise", *neuron.parameter_names(), *neuron.states}
+    taken = {
+        "v",
+        "v_bounded",
+        "v_within",
+        "t_ref",
+        "noise",
+        *neuron.parameter_names(),
+        *neuron.states,
+    }
     current = make_input(I, dims["current"], taken, names)
     refractory_text, refractory_values = _refractory(refractory)
     noise_values = _noise(noise, dims["voltage"])
@@ -168,7 +180,7 @@ def make_template(
     if refractory is not False and neuron.init_s is not None:
         values |= _starts_refractory(neuron.init_s)
 
-    linear = is_linear(neuron.F)
+    linear = is_linear(f"{neuron.F} + {neuron.RI}")
     dynamics = LINEAR if linear and not neuron.states else NONLINEAR
     noisy = noise is not None or current.equations.is_stochastic
     chosen = choose_method(method, dynamics, current.kind, noisy)
@@ -215,15 +227,19 @@ def _equations(
     lines = []
     for name, rate in rates.items():
         if bounded:
-            rate = renamed(rate, v="v_bounded")
+            rate = renamed(rate, v="v_bounded" if name == "v" else "v_within")
         if noisy and name == "v":
             rate += " + noise*sqrt(2/tau)*xi_v"
         flags = " (unless refractory)" if refractory and name == "v" else ""
         lines.append(f"d{name}/dt = {rate} : {units[name]}{flags}")
     if bounded:
-        lines.append(bound_voltage(current.equations))
-        value = f"clip(v, -inf*{unit['voltage']}, {neuron.upper_bound})"
-        lines.append(f"v_bounded = {value} : {unit['voltage']}")
+        # A Runge-Kutta stage may lie anywhere beyond the threshold.
+        upper = f"clip(v, -inf*{unit['voltage']}, {neuron.upper_bound})"
+        lines += [bound_voltage(current.equations), f"v_bounded = {upper} : {unit['voltage']}"]
+        if neuron.states:
+            # Where adaptation runs away (alpha*R < -1, or too long a step) it must not overflow.
+            within = f"clip(v_bounded, {_FAR_BELOW}, threshold)"
+            lines.append(f"v_within = {within} : {unit['voltage']}")
     else:
         lines += [line(equation) for equation in current.equations.values()]
     for name in (*neuron.parameter_names(), "t_ref", "noise"):
@@ -245,7 +261,7 @@ def _refractory(refractory: Any) -> tuple[bool | str, dict[str, Any]]:
         check_syntax("refractory", refractory)
         return refractory, {}
     period = as_quantity("refractory", refractory, needed)
-    check_dimension("refractory", period, (second.dim,), ".")
+    check_dimension("refractory", period, (second.dim,))
     bad = np.asarray(period) < 0
     if bad.any():
         raise ValueError(
