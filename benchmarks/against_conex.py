@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 from brian2 import NeuronGroup, ms, prefs
-from timing import WARM_UP, Measure, alternate, build, machine, seconds, spikes
 
 from conex_brian import AELIF, LIF
+from timing import WARM_UP, Measure, alternate, build, machine, seconds, spikes
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from live_conex import load_conex, missing_packages

@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 
 from brian2 import Mohm, NeuronGroup, ms, mV, pA
-from timing import Program, alternate, build, machine, seconds, spikes
 
 from conex_brian import LIF
+from timing import Program, alternate, build, machine, seconds, spikes
 
 START = "v_reset + rand()*(threshold - v_reset)"
 # Every neuron fires 56 times a second, each at its own moment.
