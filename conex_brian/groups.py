@@ -79,7 +79,7 @@ def _count(template: Template, N: int | None) -> int:
 
 
 def _wrong_count(template: Template, N: int) -> str:
-    given = {**template.neuron._given(), **template.values}
+    given = {**template.neuron.given(), **template.values}
     name = next((name for name, value in given.items() if is_array(value)), "I")
     return (
         f"N = {N}, but {name} has values for {template.length} neurons. "

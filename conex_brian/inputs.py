@@ -25,6 +25,7 @@ CONSTANT = "constant"  # within a time step
 DECAYING = "decaying"  # currents with linear equations of their own, each for itself
 CONDUCTANCE = "conductance"  # linear in v
 GENERAL = "general"  # explicit in t, nonlinear, or coupled
+KINDS = (CONSTANT, DECAYING, CONDUCTANCE, GENERAL)
 
 #: Brian2's name of a model's own TimedArray within its equations.
 TIMED_ARRAY = "I_timed"

@@ -14,7 +14,7 @@ from brian2.stateupdaters.exact import get_linear_system
 
 from conex_brian.dimensions import first_where, nearest, short, unit_text
 from conex_brian.expressions import renamed, symbol
-from conex_brian.inputs import CONDUCTANCE, CONSTANT, DECAYING, GENERAL
+from conex_brian.inputs import CONDUCTANCE, CONSTANT, DECAYING, GENERAL, KINDS
 
 #: The two kinds of membrane equation.
 LINEAR = "linear"
@@ -31,13 +31,9 @@ METHODS: Mapping[tuple[str, str, bool], tuple[str, ...]] = {
     (LINEAR, DECAYING, False): ("exact", "exponential_euler", *_RUNGE_KUTTA),
     (LINEAR, CONDUCTANCE, False): ("exponential_euler", *_RUNGE_KUTTA),
     (LINEAR, GENERAL, False): _RUNGE_KUTTA,
-    **{(NONLINEAR, kind, False): _RUNGE_KUTTA for kind in (CONSTANT, DECAYING)},
-    **{(NONLINEAR, kind, False): _RUNGE_KUTTA for kind in (CONDUCTANCE, GENERAL)},
-    **{
-        (dynamics, kind, True): _STOCHASTIC
-        for dynamics in (LINEAR, NONLINEAR)
-        for kind in (CONSTANT, DECAYING, CONDUCTANCE, GENERAL)
-    },
+    **{(NONLINEAR, kind, False): _RUNGE_KUTTA for kind in KINDS},
+    **{(LINEAR, kind, True): _STOCHASTIC for kind in KINDS},
+    **{(NONLINEAR, kind, True): _STOCHASTIC for kind in KINDS},
 }
 
 #: The largest dt/time constant at which a decay does not grow, by method.

@@ -338,7 +338,7 @@ def test_models_survive_pickling_and_copying(neuron: LIF) -> None:
     for twin in (pickle.loads(pickle.dumps(neuron)), copy.copy(neuron), copy.deepcopy(neuron)):
         assert twin == neuron and type(twin) is type(neuron)
         assert hash(twin) == hash(neuron) and repr(twin) == repr(neuron)
-        for value in twin._given().values():
+        for value in twin.given().values():
             assert not (isinstance(value, np.ndarray) and value.ndim and value.flags.writeable)
 
 
