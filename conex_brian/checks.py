@@ -16,6 +16,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
 from conex_brian.dimensions import check_dimension, nearest, short, unit_text
 from conex_brian.expressions import check_syntax, identifiers
+from conex_brian.inputs import check_finite
 from conex_brian.integration import check_stability
 
 if TYPE_CHECKING:
@@ -66,11 +67,15 @@ def _variables(template: Template, names: Mapping[str, Any]) -> dict[str, Any]:
     for name in _CONSTANTS:
         known[name] = Constant(name, value=1.0)
     used = set().union(*(identifiers(text) for text in _all_texts(template)))
-    for name in used & set(names):
+    for name in used & set(names) - set(known):
         value = names[name]
+        if isinstance(value, TimedArray):
+            check_finite(name, value)
         if isinstance(value, Function) or hasattr(value, "_arg_units"):
             known[name] = value
         elif _is_number(value):
+            if not np.isfinite(value):
+                raise ValueError(f"{name} = {short(value)} is not finite. Give a number.")
             known[name] = Constant(name, dimensions=get_dimensions(value), value=float(value))
     for name, dim in template.model.dimensions.items():
         known[name] = Variable(name, dimensions=dim)
@@ -91,7 +96,7 @@ def _all_texts(template: Template) -> list[str]:
 
 def _is_number(value: Any) -> bool:
     array = np.asarray(value)
-    return array.dtype.kind in "iuf" and array.size == 1
+    return array.dtype.kind in "iuf" and array.ndim == 0
 
 
 def _check_known(

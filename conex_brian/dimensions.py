@@ -16,10 +16,19 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 LARGEST = 1e30
 SMALLEST_POSITIVE = 1e-30
 
+#: In the order in which Brian2 keeps their exponents.
+_BASE_UNITS = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
+
 
 def unit_text(dim: Dimension) -> str:
     """Return ``dim`` as Brian2 equations write it: in base units, ``1`` where dimensionless."""
-    return "1" if dim is DIMENSIONLESS else repr(get_unit(dim)).replace(" ** ", "**")
+    if dim is DIMENSIONLESS:
+        return "1"
+    name = repr(get_unit(dim))
+    if name.isidentifier():
+        return name
+    powers = zip(_BASE_UNITS, dim._dims, strict=True)
+    return "*".join(f"{unit}**{power:g}" for unit, power in powers if power)
 
 
 def _described(dim: Dimension) -> str:
@@ -107,8 +116,8 @@ def as_quantity(name: str, value: Any, example: str = "a number or a Quantity") 
     try:
         quantity = value if isinstance(value, Quantity) else Quantity(value)
         array = np.asarray(quantity)
-    except DimensionMismatchError:
-        raise
+    except DimensionMismatchError as error:
+        raise DimensionMismatchError(f"{needs}: {error}") from error
     except Exception as error:
         raise TypeError(f"{needs}, not a {type(value).__name__}.") from error
     if array.dtype.kind not in "iuf":
@@ -127,8 +136,7 @@ def as_quantity(name: str, value: Any, example: str = "a number or a Quantity") 
             f"{name} = {short(value)} is too large{first_where(bad)}: "
             f"it needs a magnitude of at most {LARGEST:g} in SI base units. Check its unit."
         )
-    if array.ndim:
-        array.setflags(write=False)
+    array.setflags(write=False)
     dim = get_dimensions(quantity)
     if dim is DIMENSIONLESS:
         return array if array.ndim else float(array)
@@ -136,11 +144,11 @@ def as_quantity(name: str, value: Any, example: str = "a number or a Quantity") 
 
 
 def check_dimension(
-    name: str, value: Any, admitted: tuple[Dimension, ...], because: str = ""
+    name: str, value: Any, admitted: tuple[Dimension, ...], because: str = "."
 ) -> None:
     """Raise ``DimensionMismatchError`` unless ``value`` has one of the ``admitted`` dimensions.
 
-    ``because`` is appended to the message: where the need comes from.
+    ``because`` ends the message: where the need comes from.
     """
     dim = get_dimensions(value)
     if dim in admitted:

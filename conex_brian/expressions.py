@@ -13,15 +13,19 @@ from brian2.equations.equations import DIFFERENTIAL_EQUATION, SUBEXPRESSION, Sin
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.utils.stringtools import get_identifiers, word_substitute
 from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanFunction
 
 from conex_brian.dimensions import unit_text
 
 
 def check_syntax(name: str, text: str) -> None:
-    """Raise ``ValueError`` unless ``text`` is one Python-like expression."""
+    """Raise ``ValueError`` unless ``text`` is one expression that Brian2 can compute."""
     try:
         ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError) as error:
+        if not isinstance(to_sympy(text), (sympy.Basic, bool)):
+            raise TypeError("Brian2 cannot compute it")
+    except Exception as error:  # sympy and Brian2 raise many kinds on what they cannot read
         raise ValueError(
             f"{name} = {text!r} is not an expression: {getattr(error, 'msg', error)}. "
             "Write a formula such as 'I_ext + 0.5*nA'."
@@ -44,10 +48,16 @@ def symbol(name: str) -> sympy.Symbol:
     return sympy.Symbol(name, real=True)
 
 
+def compares(expression: sympy.Expr, *variables: sympy.Symbol) -> bool:
+    """Return whether an expression compares one of ``variables``: then it has no derivative."""
+    conditions = expression.atoms(Relational, BooleanFunction)
+    return any(condition.has(*variables) for condition in conditions)
+
+
 def is_linear(text: str, variable: str = "v") -> bool:
     """Return whether an expression is linear in ``variable``."""
-    slope = sympy.diff(to_sympy(text), symbol(variable))
-    return symbol(variable) not in slope.free_symbols
+    expression, x = to_sympy(text), symbol(variable)
+    return not compares(expression, x) and x not in expression.diff(x).free_symbols
 
 
 def line(equation: SingleEquation, expression: str | None = None) -> str:

@@ -7,17 +7,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import NeuronGroup, Quantity, defaultclock, get_device, get_dimensions, second
+from brian2 import NeuronGroup, Quantity, defaultclock, get_device, second
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from conex_brian import checks, precise, upswing
-from conex_brian.dimensions import as_quantity, check_dimension, check_positive, nearest, short
+from conex_brian.dimensions import (
+    as_quantity,
+    check_dimension,
+    check_positive,
+    is_array,
+    nearest,
+    short,
+)
 
 if TYPE_CHECKING:
     from conex_brian.templates import Template
 
 
-#: What says who is refractory.
+#: What marks a neuron as refractory.
 REFRACTORY_STATE = ("not_refractory", "lastspike", "t_release")
 
 
@@ -30,7 +37,10 @@ def make_group(
     known = set(inspect.signature(NeuronGroup.__init__).parameters) - {"self", "N"}
     for name in options:
         if name in arguments and name != "namespace":
-            raise TypeError(f"{name!r} is what the template says. Give it to template() instead.")
+            raise TypeError(
+                f"{name!r} is what the template says: it follows from the model and the options of "
+                "template()."
+            )
         if name not in known:
             raise TypeError(
                 f"group() and NeuronGroup have no option {name!r}{nearest(name, known)}."
@@ -40,7 +50,7 @@ def make_group(
     checks.check(template, _time_step(options), {**names, **given})
     arguments["namespace"] = {**given, **template.namespace}
     group = NeuronGroup(count, **arguments, **options)
-    _complete(group, template)
+    _complete(group, template, {**names, **arguments["namespace"]})
     return group
 
 
@@ -49,16 +59,17 @@ def initialise(template: Template, group: NeuronGroup, names: Mapping[str, Any])
     if template.length not in (None, len(group)):
         raise ValueError(_wrong_count(template, len(group)))
     checks.check(template, group.clock.dt, names)
-    _complete(group, template)
+    _complete(group, template, names)
 
 
-def _complete(group: NeuronGroup, template: Template) -> None:
+def _complete(group: NeuronGroup, template: Template, names: Mapping[str, Any]) -> None:
+    """Set a new group's schedule and values."""
+    values = dict(template.values)
     if template.spike_timing == "precise":
         precise.prepare(group, template.growth)
-    values = dict(template.values)
     if template.growth is not None:
         values |= upswing.bounds(template.neuron, float(group.clock.dt))
-    set_values(group, values)
+    set_values(group, values, names)
 
 
 def _count(template: Template, N: int | None) -> int:
@@ -79,12 +90,10 @@ def _count(template: Template, N: int | None) -> int:
 
 
 def _wrong_count(template: Template, N: int) -> str:
-    arrays = [
-        name for name, value in template.values.items()
-        if not isinstance(value, str) and np.ndim(value) == 1
-    ]  # fmt: skip
+    given = {**template.neuron.given(), **template.values}
+    name = next((name for name, value in given.items() if is_array(value)), "I")
     return (
-        f"N = {N}, but {arrays[0] if arrays else 'I'} has values for {template.length} neurons. "
+        f"N = {N}, but {name} has values for {template.length} neurons. "
         "Give as many, or leave N out."
     )
 
@@ -93,41 +102,40 @@ def _time_step(options: Mapping[str, Any]) -> Quantity:
     """Return the time step that a group made with ``options`` has at this moment."""
     if options.get("dt") is not None:
         dt = as_quantity("dt", options["dt"], "a time")
-        check_dimension("dt", dt, (second.dim,), ".")
+        check_dimension("dt", dt, (second.dim,))
         check_positive("dt", dt)
+        if is_array(dt):
+            raise ValueError(f"dt = {short(dt)}: it needs one time.")
         return dt
     clock = options.get("clock")
     return (defaultclock if clock is None else clock).dt
 
 
-def set_values(group: NeuronGroup, values: Mapping[str, Any]) -> None:
-    """Set each of ``values`` on ``group``, expressions after numbers, who is refractory last.
+def set_values(group: NeuronGroup, values: Mapping[str, Any], names: Mapping[str, Any]) -> None:
+    """Set each of ``values`` on ``group``; expressions refer to ``names``.
 
     In standalone mode numbers go into the program's data files, not into its text, so that models
     that differ in values only share their program.
     """
-    # Brian2 lets nothing, initial values included, write to v of a refractory neuron.
-    last = {name: values[name] for name in REFRACTORY_STATE if name in values}
-    first = {name: value for name, value in values.items() if name not in last}
-    for part in (first, last):
-        for name, value in part.items():
-            if not isinstance(value, str):
-                _set_number(group, name, value)
-        for name, value in part.items():
-            if isinstance(value, str):
-                setattr(group, name, value)
 
+    def turn(name: str) -> int:
+        # Expressions may use the numbers; v cannot be set any more where a neuron is refractory.
+        return 2 if name in REFRACTORY_STATE else int(isinstance(values[name], str))
 
-def _set_number(group: NeuronGroup, name: str, value: Any) -> None:
-    variable = group.variables[name]
-    array = np.full(variable.size, np.asarray(value), dtype=variable.dtype)
     device = get_device()
-    if isinstance(device, CPPStandaloneDevice):
-        _set_by_data(device, variable, array)
-        return
-    view = getattr(group, name)
-    unit = Quantity(1.0, dim=get_dimensions(value)) if view.dim is not None else 1
-    setattr(group, name, (array if variable.size > 1 else array[0]) * unit)
+    for name in sorted(values, key=turn):
+        value, variable, view = values[name], group.variables[name], getattr(group, name)
+        if isinstance(value, str):
+            view.set_item(slice(None), value, namespace=names)
+            continue
+        array = np.full(variable.size, np.asarray(value), dtype=variable.dtype)
+        if isinstance(device, CPPStandaloneDevice):
+            _set_by_data(device, variable, array)
+        else:
+            # As for any assignment, but no Quantity is made: truth values have no unit.
+            view.set_with_index_array(
+                slice(None), array if variable.size > 1 else array[0], check_units=False
+            )
 
 
 def _set_by_data(device: CPPStandaloneDevice, variable: Any, array: np.ndarray) -> None:

@@ -14,18 +14,18 @@ from brian2.units.fundamentalunits import Dimension
 from conex_brian.dimensions import (
     as_quantity,
     check_dimension,
-    first_where,
     is_array,
     short,
     unit_text,
 )
-from conex_brian.expressions import check_syntax, expanded, identifiers, symbol
+from conex_brian.expressions import check_syntax, compares, expanded, identifiers, symbol
 
 #: The kinds of input, by what an integrator has to know about them.
 CONSTANT = "constant"  # within a time step
 DECAYING = "decaying"  # currents with linear equations of their own, each for itself
 CONDUCTANCE = "conductance"  # linear in v
 GENERAL = "general"  # explicit in t, nonlinear, or coupled
+KINDS = (CONSTANT, DECAYING, CONDUCTANCE, GENERAL)
 
 #: Brian2's name of a model's own TimedArray within its equations.
 TIMED_ARRAY = "I_timed"
@@ -104,9 +104,7 @@ def _timed(array: TimedArray, current: Dimension) -> Input:
             f"I: the TimedArray holds values in {unit_text(array.dim)}, but needs "
             f"{unit_text(current)}, the dimension of v_rest/R."
         )
-    bad = ~np.isfinite(array.values)
-    if bad.any():
-        raise ValueError(f"I: the TimedArray is not finite{first_where(bad.ravel())}.")
+    check_finite("I", array)
     unit = unit_text(current)
     # Evaluated once a step: a Runge-Kutta stage at the step's end would read the next value.
     if array.values.ndim == 1:
@@ -114,6 +112,17 @@ def _timed(array: TimedArray, current: Dimension) -> Input:
     else:
         text, length = f"I = {TIMED_ARRAY}(t, i) : {unit} (constant over dt)", array.values.shape[1]
     return Input(Equations(text), namespace={TIMED_ARRAY: array}, length=length)
+
+
+def check_finite(name: str, array: TimedArray) -> None:
+    """Raise ``ValueError`` where a TimedArray holds nan or infinity; say when."""
+    bad = np.argwhere(~np.isfinite(array.values))
+    if len(bad):
+        column = f" in column {bad[0][1]}" if array.values.ndim > 1 else ""
+        raise ValueError(
+            f"{name}: the TimedArray is not finite at {bad[0][0] * array.dt * 1e3:g} ms{column}. "
+            "Give numbers."
+        )
 
 
 def _expression(text: str, unit: str, names: Mapping[str, Any]) -> Input:
@@ -172,6 +181,8 @@ def _kind(equations: Equations, names: Mapping[str, Any]) -> str:
         if e.type == DIFFERENTIAL_EQUATION
     }
     every = [current, *rates.values()]
+    if any(compares(text, v, *states) for text in every):
+        return GENERAL
     # By itself: a state's equation that is linear in the state, whatever else it has.
     by_itself = all(x not in rate.diff(x).free_symbols for x, rate in rates.items())
     slope = current.diff(v)
@@ -183,6 +194,7 @@ def _kind(equations: Equations, names: Mapping[str, Any]) -> str:
     if not states:
         return CONSTANT
     apart = all(
-        not rate.free_symbols & ({v, *states} - {x}) for x, rate in rates.items()
+        rate.diff(x) != 0 and not rate.free_symbols & ({v, *states} - {x})
+        for x, rate in rates.items()
     ) and not any(current.diff(x).free_symbols & set(states) for x in states)
     return DECAYING if apart else GENERAL

@@ -10,12 +10,11 @@ import numpy as np
 import sympy
 from brian2 import Equations
 from brian2.parsing.sympytools import sympy_to_str
-from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.stateupdaters.exact import get_linear_system
 
 from conex_brian.dimensions import first_where, nearest, short, unit_text
 from conex_brian.expressions import renamed, symbol
-from conex_brian.inputs import CONDUCTANCE, CONSTANT, DECAYING, GENERAL
+from conex_brian.inputs import CONDUCTANCE, CONSTANT, DECAYING, GENERAL, KINDS
 
 #: The two kinds of membrane equation.
 LINEAR = "linear"
@@ -32,13 +31,9 @@ METHODS: Mapping[tuple[str, str, bool], tuple[str, ...]] = {
     (LINEAR, DECAYING, False): ("exact", "exponential_euler", *_RUNGE_KUTTA),
     (LINEAR, CONDUCTANCE, False): ("exponential_euler", *_RUNGE_KUTTA),
     (LINEAR, GENERAL, False): _RUNGE_KUTTA,
-    **{(NONLINEAR, kind, False): _RUNGE_KUTTA for kind in (CONSTANT, DECAYING)},
-    **{(NONLINEAR, kind, False): _RUNGE_KUTTA for kind in (CONDUCTANCE, GENERAL)},
-    **{
-        (dynamics, kind, True): _STOCHASTIC
-        for dynamics in (LINEAR, NONLINEAR)
-        for kind in (CONSTANT, DECAYING, CONDUCTANCE, GENERAL)
-    },
+    **{(NONLINEAR, kind, False): _RUNGE_KUTTA for kind in KINDS},
+    **{(LINEAR, kind, True): _STOCHASTIC for kind in KINDS},
+    **{(NONLINEAR, kind, True): _STOCHASTIC for kind in KINDS},
 }
 
 #: The largest dt/time constant at which a decay does not grow, by method.
@@ -115,50 +110,14 @@ def check_stability(method: str, dt: float, constants: Mapping[str, Any]) -> Non
             )
 
 
-def integrator(
-    method: str, dynamics: str, kind: str, states: Iterable[str], top: str = "threshold"
-) -> str | Callable[..., str]:
+def integrator(method: str, kind: str, states: Iterable[str]) -> str | Callable[..., str]:
     """Return what NeuronGroup takes as ``method``: Brian2's name, or a function based on it.
 
-    ``states`` are the model's state variables besides ``v``, ``top`` is the largest ``v`` that a
-    step may end at.
+    ``states`` are the model's state variables besides ``v``.
     """
     if method == "conex":
         return partial(conex_step, frozenset(states))
-    if dynamics == NONLINEAR:
-        return partial(bounded_step, method, top)
     return exact_with_decaying_inputs if (method, kind) == ("exact", DECAYING) else method
-
-
-def bounded_step(
-    method: str,
-    top: str,
-    equations: Equations,
-    variables: Any = None,
-    method_options: Any = None,
-) -> str:
-    """Integrate by one of Brian2's methods, and keep ``v`` where numbers are.
-
-    A step through a spike's upswing can end anywhere beyond the threshold: ``v`` is set to the
-    threshold, where it spikes. Where adaptation runs away (``alpha*R < -1``, or a step too long
-    for the model), ``v`` stops a million voltage ranges below, instead of ending in nan.
-
-    Parameters
-    ----------
-    method : str
-        The name of Brian2's method.
-    top : str
-        Where ``v`` stops.
-    equations, variables, method_options
-        As Brian2 hands them to a state updater.
-
-    Returns
-    -------
-    str
-        Abstract code for one step.
-    """
-    step = StateUpdateMethod.stateupdaters[method](equations, variables, method_options)
-    return f"{step}\nv = clip(v, v_reset - 1e6*(threshold - v_reset), {top})"
 
 
 def conex_step(

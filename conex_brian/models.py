@@ -11,38 +11,21 @@ The parameterisation is that of ``conex/behaviors/neurons/neuron_types/lif_neuro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from brian2 import DimensionMismatchError, Quantity, amp, get_dimensions, meter
+from brian2 import get_dimensions
 from brian2.units.fundamentalunits import Dimension
 
 from conex_brian import dimensions
-from conex_brian.dimensions import as_quantity, check_dimension, check_positive, short
+from conex_brian.dimensions import short
+from conex_brian.parameters import check_names, check_values, initial, key, parameter
 
 if TYPE_CHECKING:
     from brian2 import NeuronGroup
 
     from conex_brian.templates import Template
-
-
-def parameter(kind: str, *, positive: bool = False) -> Any:
-    """Declare a parameter of a model.
-
-    Parameters
-    ----------
-    kind : str
-        What it is, a key of `conex_brian.dimensions.dimensions_of`: ``'voltage'``, ``'time'``...
-    positive : bool, optional
-        Whether zero and negative values are refused. Default False.
-    """
-    return field(metadata={"kind": kind, "positive": positive})
-
-
-def initial(kind: str) -> Any:
-    """Declare a keyword-only initial value of a model; ``None`` where it is not given."""
-    return field(default=None, kw_only=True, metadata={"kind": kind, "initial": True})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -104,29 +87,13 @@ class LIF:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> LIF:
         # The dataclass's own __init__ would complain about names without helping.
-        _check_names(cls, args, kwargs)
+        check_names(cls, args, kwargs)
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        owner = type(self).__name__
-        for name in self.parameter_names():
-            self._set(name, as_quantity(f"{owner}: {name}", getattr(self, name)))
-        _check_resistance(owner, self.v_rest, self.R)
-        for entry in fields(self):
-            _check_field(self, owner, entry.name, entry.metadata)
-        dimensions.common_length(self._given(), owner)
-        bad = np.asarray(self.v_reset) >= np.asarray(self.threshold)
-        if bad.any():
-            raise ValueError(
-                f"{owner}: v_reset = {short(self.v_reset)} is not below threshold = "
-                f"{short(self.threshold)}{dimensions.first_where(bad)}: the neuron would fire in "
-                "every step. Lower v_reset or raise threshold."
-            )
+        check_values(self)
 
-    def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
-
-    def _given(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
         """Return every constructor argument that has a value, parameters first."""
         names = self.parameter_names() + self.initial_names()
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
@@ -243,24 +210,24 @@ class LIF:
 
     def replace(self, **changes: Any) -> LIF:
         """Return a copy with the given arguments changed, checked like a new model."""
-        return type(self)(**{**self._given(), **changes})
+        return type(self)(**{**self.given(), **changes})
 
     __replace__ = replace
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self._given())
+        return _rebuild, (type(self), self.given())
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
         assert isinstance(other, LIF)
-        return _key(self) == _key(other)
+        return key(self) == key(other)
 
     def __hash__(self) -> int:
-        return hash(_key(self))
+        return hash(key(self))
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in self._given().items())
+        given = ", ".join(f"{name}={value!r}" for name, value in self.given().items())
         return f"{type(self).__name__}({given})"
 
     def __str__(self) -> str:
@@ -366,94 +333,3 @@ class AELIF(ELIF):
 
 def _rebuild(cls: type[LIF], given: dict[str, Any]) -> LIF:
     return cls(**given)
-
-
-def _key(model: LIF) -> tuple[Any, ...]:
-    """Return what makes two models of a class equal, hashable."""
-
-    def part(value: Any) -> Any:
-        if value is None or isinstance(value, str):
-            return value
-        array = np.asarray(value)
-        return repr(get_dimensions(value)), array.ndim, tuple((array + 0).ravel().tolist())
-
-    return tuple((e.name, part(getattr(model, e.name))) for e in fields(model))
-
-
-def _check_names(cls: type[LIF], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Say what is wrong with the names of a constructor call, as helpfully as can be."""
-    needed, optional = cls.parameter_names(), cls.initial_names()
-    takes = f"{cls.__name__} needs {', '.join(needed)}; it also takes {', '.join(optional)}."
-    for name in kwargs:
-        if name not in needed + optional:
-            hint = dimensions.nearest(name, needed + optional)
-            raise TypeError(f"{cls.__name__} has no parameter {name!r}{hint}. {takes}")
-    if len(args) > len(needed):
-        raise TypeError(
-            f"{cls.__name__} takes {len(needed)} values by position, got {len(args)}. {takes} "
-            "Give initial values by name."
-        )
-    for name in needed[: len(args)]:
-        if name in kwargs:
-            raise TypeError(f"{cls.__name__}: {name} is given twice, by position and by name.")
-    missing = [name for name in needed[len(args) :] if name not in kwargs]
-    if missing:
-        raise TypeError(f"{cls.__name__}: {', '.join(missing)} not given. {takes}")
-
-
-def _check_resistance(owner: str, v_rest: Any, R: Any) -> None:
-    """Refuse an ``R`` that makes the input current something that no input is."""
-    voltage, resistance = get_dimensions(v_rest), get_dimensions(R)
-    usual = {
-        "ohm (I is a current)": voltage / amp.dim,
-        "ohm*meter**2 (I is a current density)": voltage / (amp.dim / meter.dim**2),
-        "a number without unit (I is a voltage)": voltage / voltage,
-    }
-    if resistance not in usual.values():
-        raise DimensionMismatchError(
-            f"{owner}: R = {short(R)} does not fit v_rest = {short(v_rest)}: R*I must have the "
-            f"dimension of v_rest. With v_rest in volt, R needs {' or '.join(usual)}; where v_rest "
-            "is a number without unit, give R as a number too."
-        )
-
-
-def _check_field(model: LIF, owner: str, name: str, metadata: Mapping[str, Any]) -> None:
-    """Check one argument of a model against its declaration."""
-    value, kind = getattr(model, name), metadata["kind"]
-    if metadata.get("initial"):
-        if value is None or isinstance(value, str):
-            return
-        if kind == "spikes":
-            model._set(name, _as_flags(f"{owner}: {name}", value))
-            return
-        value = as_quantity(f"{owner}: {name}", value)
-        model._set(name, value)
-    because = f", since v_rest = {short(model.v_rest)} and R = {short(model.R)}."
-    if kind == "time":
-        because = "."
-    elif kind == "jump":
-        because += (
-            " A current is what a spike adds to omega; a current per time is added times dt, "
-            "as CoNeX does."
-        )
-    check_dimension(f"{owner}: {name}", value, model.dimensions[kind], because)
-    if metadata.get("positive"):
-        check_positive(f"{owner}: {name}", value)
-
-
-def _as_flags(name: str, value: Any) -> Any:
-    """Return ``value`` as one or several truth values, read-only."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf" or array.ndim > 1 or not np.isin(array, (0, 1)).all():
-        raise TypeError(
-            f"{name} = {short(value)}: it needs True or False, or one of them a neuron."
-        )
-    if array.size == 0:
-        raise ValueError(f"{name} is empty: it needs True or False, or one of them a neuron.")
-    if isinstance(value, Quantity) and get_dimensions(value) is not get_dimensions(1):
-        raise DimensionMismatchError(f"{name} = {short(value)}: it needs True or False, no unit.")
-    flags = array.astype(bool)
-    if not flags.ndim:
-        return bool(flags)
-    flags.setflags(write=False)
-    return flags

@@ -33,7 +33,7 @@ from conex_brian.dimensions import is_array, short, unit_text
 from conex_brian.expressions import identifiers, is_linear, renamed
 from conex_brian.inputs import CONSTANT, RANDOM, Input
 from conex_brian.models import LIF
-from conex_brian.upswing import BOUNDS, EXPONENTIAL, MARK, Flow
+from conex_brian.upswing import BOUND, BOUNDS, EXPONENTIAL, LOWEST, MARK, Flow
 
 #: The time of a last spike that never was: Brian2's own mark.
 NEVER = -1e4 * second
@@ -92,8 +92,6 @@ class Timing:
         Equations of the variables that they set.
     values : dict
         What to set on the group.
-
-
     growth : str or None
         The statements for a neuron in the upswing.
     """
@@ -245,11 +243,15 @@ def step(
     code = update(equations, variables, options)
     if grown:
         own = [f"{name} = _up*{name}_grown + (1 - _up)*{name}" for name in grown]
-        # Exact to the last bit, lest v miss the threshold. v of a refractory neuron is no membrane potential.
+        # Exact to the last bit, lest v miss the threshold. In a refractory period v is no membrane
+        # potential.
         free = "*int(not_refractory)" if refractory else ""
-        return "\n".join([f"_up = int(v >= v_upswing){free}", code, *own])
+        within = f"v = clip(v, {LOWEST}, {BOUND})"
+        return "\n".join([f"_up = int(v >= v_upswing){free}", code, within, *own])
     over = "_over = int(v >= threshold)" + ("*int(t >= t_release)" if refractory else "")
-    return "\n".join([over, code, "_low = _over*int(v < threshold)", "v = _low*threshold + (1 - _low)*v"])
+    return "\n".join(
+        [over, code, "_low = _over*int(v < threshold)", "v = _low*threshold + (1 - _low)*v"]
+    )
 
 
 def prepare(group: NeuronGroup, growth: str | None) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from brian2 import Equations, NeuronGroup, Quantity, second
 from brian2.units.fundamentalunits import Dimension
 
-from conex_brian import groups, precise
+from conex_brian import groups, precise, upswing
 from conex_brian.dimensions import (
     as_quantity,
     check_dimension,
@@ -89,8 +89,7 @@ class Template:
 
         Call `initialise` on that group.
         """
-        top = "threshold" if self.growth is None else "v_bound"
-        method = integrator(self.method, self.dynamics, self.kind, self.neuron.states, top)
+        method = integrator(self.method, self.kind, self.neuron.states)
         if self.spike_timing == "precise":
             refractory = self.refractory is not False
             method = partial(precise.step, method, self.grown, refractory)
@@ -162,7 +161,8 @@ def make_template(
     _check_spike_timing(spike_timing)
     names = {**caller_namespace(), **(namespace or {})}
     dims = {kind: admitted[0] for kind, admitted in neuron.dimensions.items()}
-    taken = {"v", "v_bounded", "t_ref", "noise", *precise.TAKEN, *neuron.parameter_names(), *neuron.states}
+    taken = {"v", "v_bounded", "v_within", "t_ref", "noise", *precise.TAKEN}
+    taken |= {*neuron.parameter_names(), *neuron.states}
     current = make_input(I, dims["current"], taken, names)
     refractory_text, refractory_values = _refractory(refractory)
     noise_values = _noise(noise, dims["voltage"])
@@ -184,20 +184,19 @@ def make_template(
     if refractory is not False and neuron.init_s is not None:
         values |= _starts_refractory(neuron.init_s)
 
-    linear = is_linear(neuron.F)
+    linear = is_linear(f"{neuron.F} + {neuron.RI}")
     dynamics = LINEAR if linear and not neuron.states else NONLINEAR
     noisy = noise is not None or current.equations.is_stochastic
     chosen = choose_method(method, dynamics, current.kind, noisy)
-    # CoNeX bounds nothing: its step starts below the threshold, where no bound would act.
-    bounded = not linear and chosen != "conex"
     timing = None
     if spike_timing == "precise":
         period = str(refractory_text) if refractory_text else None
         timing = precise.make_timing(neuron, current, chosen, noisy, period)
-    bound = "v_bound" if timing and timing.growth else neuron.upper_bound
-    model = _equations(
-        neuron, current, values, refractory is not False, noise is not None, bounded and bound
-    )
+    # CoNeX bounds nothing: its step starts below the threshold, where no bound would act.
+    bound = None if linear or chosen == "conex" else neuron.upper_bound
+    if timing and timing.growth:
+        bound = upswing.BOUND
+    model = _equations(neuron, current, values, refractory is not False, noise is not None, bound)
     reset, growth = neuron.reset, None
     if timing is not None:
         model += Equations(timing.variables)
@@ -239,7 +238,7 @@ def _equations(
     values: Mapping[str, Any],
     refractory: bool,
     noisy: bool,
-    bounded: str | bool,
+    bound: str | None,
 ) -> Equations:
     """Put the model's fragments, the input and the parameters together."""
     unit = {kind: unit_text(admitted[0]) for kind, admitted in neuron.dimensions.items()}
@@ -247,16 +246,21 @@ def _equations(
     units = {"v": unit["voltage"], **{k: unit[s[1]] for k, s in neuron.states.items()}}
     lines = []
     for name, rate in rates.items():
-        if bounded:
-            rate = renamed(rate, v="v_bounded")
+        if bound:
+            rate = renamed(rate, v="v_bounded" if name == "v" else "v_within")
         if noisy and name == "v":
             rate += " + noise*sqrt(2/tau)*xi_v"
         flags = " (unless refractory)" if refractory and name == "v" else ""
         lines.append(f"d{name}/dt = {rate} : {units[name]}{flags}")
-    if bounded:
-        lines.append(bound_voltage(current.equations))
-        value = f"clip(v, -inf*{unit['voltage']}, {bounded})"
-        lines.append(f"v_bounded = {value} : {unit['voltage']}")
+    if bound:
+        # A Runge-Kutta stage may lie anywhere beyond the threshold.
+        upper = f"clip(v, -inf*{unit['voltage']}, {bound})"
+        lines += [bound_voltage(current.equations), f"v_bounded = {upper} : {unit['voltage']}"]
+        if neuron.states:
+            # Where adaptation runs away (alpha*R < -1, or too long a step) it must not overflow.
+            highest = bound if bound == upswing.BOUND else "threshold"
+            within = f"clip(v_bounded, {upswing.LOWEST}, {highest})"
+            lines.append(f"v_within = {within} : {unit['voltage']}")
     else:
         lines += [line(equation) for equation in current.equations.values()]
     for name in (*neuron.parameter_names(), "t_ref", "noise"):
@@ -278,7 +282,7 @@ def _refractory(refractory: Any) -> tuple[bool | str, dict[str, Any]]:
         check_syntax("refractory", refractory)
         return refractory, {}
     period = as_quantity("refractory", refractory, needed)
-    check_dimension("refractory", period, (second.dim,), ".")
+    check_dimension("refractory", period, (second.dim,))
     bad = np.asarray(period) < 0
     if bad.any():
         raise ValueError(
@@ -311,7 +315,6 @@ def _first_release(period: str) -> str:
 def _starts_refractory(init_s: Any) -> dict[str, Any]:
     """Return the values that make neurons start as if they had spiked one step ago."""
     # Brian2's own mark of a neuron that has never spiked is a last spike at -10,000 s.
-    # Not t: before a run the clock still shows where an earlier network has stopped.
     last = "-dt - 1e4*second*int(not_refractory)"
     if isinstance(init_s, str):
         return {"not_refractory": f"not ({init_s})", "lastspike": last}

@@ -1,9 +1,9 @@
 """Precise spikes where the membrane has no closed form: ELIF, AELIF, and LIF with any input.
 
-Everything is integrated by the classical Runge-Kutta method, in the reset, for spiking neurons only:
-from the step's end back to the threshold, which gives the spike's time, and from the reset on to the
-step's end. For a leaky membrane ``v`` itself is the independent variable of the way to the threshold
-(Hénon, Physica D 5 (1982) 412).
+Everything is integrated by the classical Runge-Kutta method, in the reset, for spiking neurons
+only: from the step's end back to the threshold, which gives the spike's time, and from the reset on
+to the step's end. For a leaky membrane ``v`` itself is the independent variable of the way to the
+threshold (Hénon, Physica D 5 (1982) 412).
 
 An exponential one blows up in finite time, where no step in ``v`` is accurate. In the coordinate
 
@@ -43,13 +43,14 @@ EXPONENTIAL, MARK = "exp((v - theta_rh)/delta)", "_exponential"
 STEPS_LEFT = 6
 
 #: Variables: from where a neuron takes its own step, and the largest v of the group's step.
-BOUNDS = ("v_upswing", "v_bound")
+BOUND = "v_bound"
+BOUNDS = ("v_upswing", BOUND)
 
 #: Steps of the ways to the threshold, on from the reset, and through a refractory period.
 TO_THRESHOLD, FROM_RESET, HELD, GROWTH = 6, 2, 2, 3
 GRADE = 2
 
-#: Where v is stopped before it ends in nan.
+#: A million voltage ranges below: no trajectory that means anything gets there.
 LOWEST = "v_reset - 1e6*(threshold - v_reset)"
 
 
@@ -153,9 +154,7 @@ class Flow:
             code.append(f"_d{y}_{tag} = {self.rate(y, values, time, current)}")
         return {name: f"_d{name}_{tag}" for name in ("x", *self.others)}
 
-    def in_time(
-        self, code: list[str], h: str, steps: int, current: str, name: str = "_dt"
-    ) -> None:
+    def in_time(self, code: list[str], h: str, steps: int, current: str, name: str = "_dt") -> None:
         """Append: ``_x``, the others and ``_time`` go on by ``h``."""
 
         def at(code: list[str], tag: str, state: State, time: str) -> dict[str, str]:

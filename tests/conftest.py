@@ -16,6 +16,9 @@ BrianLogger.suppress_name("resolution_conflict")
 
 DEVICES = ["numpy", "cython", "cpp_standalone"]
 
+#: Brian2's own flags but -O3 -march=native: the same mathematics, half the time to compile.
+QUICK_FLAGS = ["-w", "-O1", "-ffast-math", "-fno-finite-math-only", "-std=c++17"]
+
 
 @pytest.fixture(autouse=True)
 def _brian_defaults() -> Iterator[None]:
@@ -33,6 +36,8 @@ def device(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     name: str = request.param
     if name != "numpy" and shutil.which("g++") is None and shutil.which("clang++") is None:
         pytest.skip("needs a C++ compiler")
+    flags = prefs.codegen.cpp.extra_compile_args_gcc
+    prefs.codegen.cpp.extra_compile_args_gcc = QUICK_FLAGS
     if name == "cpp_standalone":
         set_device("cpp_standalone", directory=str(tmp_path / "build"))
         yield name
@@ -41,3 +46,4 @@ def device(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     else:
         prefs.codegen.target = name
         yield name
+    prefs.codegen.cpp.extra_compile_args_gcc = flags

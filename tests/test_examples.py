@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from live_conex import missing_packages
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 pytest.importorskip("matplotlib", reason="the examples draw with matplotlib")
@@ -94,6 +96,34 @@ def test_balanced_network(tmp_path: Path) -> None:
         rate, cv = numbers(rf"{name} rate ([\d.]+) Hz, CV ([\d.]+)", printed)
         assert 5 < rate < 40
         assert 0.7 < cv < 1.3  # a Poisson process has 1, a clock 0
+
+
+@pytest.mark.skipif(
+    bool(missing_packages()), reason=f"needs the packages {', '.join(missing_packages())}"
+)
+def test_from_conex(tmp_path: Path) -> None:
+    printed = run_example("from_conex", tmp_path)
+    number = r"([\d.]+(?:e[+-]\d+)?)"
+    for start in (0, 350):
+        line = rf"difference from CoNeX from step {start} on: v {number}, omega {number}"
+        assert max(numbers(line, printed)) < 1e-10
+
+    counts = r"\[(\d+), (\d+), (\d+)\] spikes"
+    reference = numbers(rf"reference \(rk4, dt 0.005 ms\): {counts}", printed)
+    assert min(reference) > 5
+    off: dict[str, list[float]] = {}  # the mean and the largest error in ms
+    for name in ("CoNeX", "rk4, dt 0.5 ms", "rk4, dt 0.05 ms"):
+        *found, mean, largest = numbers(
+            rf"(?m)^{name}: {counts}, off by {number} ms, at most {number} ms$", printed
+        )
+        off[name] = [mean, largest]
+        # CoNeX is late by as much as an interval, so it may lack a spike.
+        assert found == pytest.approx(reference, abs=1 if name == "CoNeX" else 0)
+    # A spike is found at the end of its step whatever the method: the error is of first order.
+    for coarse, fine in zip(off["rk4, dt 0.5 ms"], off["rk4, dt 0.05 ms"], strict=True):
+        assert coarse / fine == pytest.approx(10, rel=0.3)
+    assert off["CoNeX"][0] > 2 * off["rk4, dt 0.5 ms"][0]
+    assert 0.5 < off["CoNeX"][1] < 50
 
 
 def test_every_example_is_tested() -> None:

@@ -1,0 +1,81 @@
+"""What the README shows is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import Mohm, Network, SpikeMonitor, ms, mV, pA
+
+from conex_brian import LIF
+from conex_brian.inputs import CONDUCTANCE, CONSTANT, DECAYING, GENERAL
+from conex_brian.integration import LINEAR, METHODS, NONLINEAR
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+
+
+def run_block(code: str, **names: Any) -> dict[str, Any]:
+    """Execute a block of the README as a script of its own."""
+    scope: dict[str, Any] = {"__name__": "__main__", **names}
+    exec(compile(code, "README.md", "exec"), scope)
+    return scope
+
+
+def test_the_first_example_fires() -> None:
+    scope = run_block(BLOCKS[0])
+    assert scope["group"].N == 100
+    intervals = np.diff(scope["spikes"].spike_trains()[0] / ms)
+    assert len(intervals) > 3 and intervals[-1] > intervals[0]  # it adapts
+
+
+def test_every_form_of_input_works() -> None:
+    first = run_block(BLOCKS[0])
+    names = {**first, "current": np.linspace(0, 60, 40) * pA, "I0": 50 * pA, "f": 1 / (30 * ms)}
+    lines = BLOCKS[1].replace("group(100, I=Eq", "group(9, I=Eq")
+    assert lines.count("neuron.group(") == 8
+    run_block(lines, **{k: v for k, v in names.items() if not k.startswith("__")})
+
+
+def test_precise_spikes_are_between_the_steps() -> None:
+    (code,) = [block for block in BLOCKS if "spike_monitor" in block]
+    first = run_block(BLOCKS[0])
+    scope = run_block(code, neuron=first["neuron"], pA=pA, ms=ms)
+    Network(scope["group"], scope["spikes"]).run(100 * ms)
+    late = (scope["spikes"].t_spike - scope["spikes"].t) / ms
+    assert len(late) > 100
+    assert np.all((late > 0) & (late < 0.1))
+
+
+def test_a_model_of_your_own_fires() -> None:
+    QIF = run_block(BLOCKS[-1])["QIF"]
+    neuron = QIF(
+        R=100 * Mohm, threshold=0 * mV, tau=12 * ms, v_reset=-66 * mV, v_rest=-65 * mV,
+        v_crit=-50 * mV, delta_v=5 * mV,
+    )  # fmt: skip
+    assert isinstance(neuron, LIF)
+    # The minimum of F is -(v_crit - v_rest)**2/(4*delta_v) = -11.25 mV: rheobase 112.5 pA.
+    group = neuron.group(I=[112, 113] * pA)
+    spikes = SpikeMonitor(group)
+    Network(group, spikes).run(1500 * ms)
+    assert spikes.count[0] == 0 and spikes.count[1] > 0
+    with pytest.raises(TypeError, match="delta_v not given"):
+        QIF(1 * Mohm, 2 * mV, 3 * ms, 1 * mV, 0 * mV, v_crit=1 * mV)
+
+
+def test_the_table_of_methods_is_the_librarys() -> None:
+    rows = re.findall(r"^\| (LIF|ELIF, AELIF|any) \| (.*?) \| (`.*`) \|$", README, flags=re.M)
+    table = {(model, kind): tuple(re.findall(r"`(\w+)`", cell)) for model, kind, cell in rows}
+    both = "constant within a step, or exponential currents"
+    assert (
+        table["LIF", both] == METHODS[LINEAR, CONSTANT, False] == METHODS[LINEAR, DECAYING, False]
+    )
+    assert table["LIF", "conductances"] == METHODS[LINEAR, CONDUCTANCE, False]
+    assert table["LIF", "other"] == METHODS[LINEAR, GENERAL, False]
+    for kind in (CONSTANT, DECAYING, CONDUCTANCE, GENERAL):
+        assert table["ELIF, AELIF", "any"] == METHODS[NONLINEAR, kind, False]
+        assert table["any", "with noise"] == METHODS[NONLINEAR, kind, True]
+        assert table["any", "with noise"] == METHODS[LINEAR, kind, True]
