@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import sympy
 from brian2 import Equations
-from brian2.parsing.sympytools import sympy_to_str
-from brian2.stateupdaters.exact import get_linear_system
+from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 
 from conex_brian.dimensions import first_where, nearest, short, unit_text
 from conex_brian.expressions import renamed, symbol
@@ -177,27 +176,29 @@ def exact_with_decaying_inputs(
     str
         Abstract code for one step.
     """
-    names, matrix, constants = get_linear_system(equations, variables)
+    rates = {
+        name: str_to_sympy(rate.code, variables)
+        for name, rate in equations.get_substituted_expressions(variables)
+    }
+    # By differentiation: Brian2's own pattern matching can take minutes.
+    origin = {symbol(name): 0 for name in rates}
     dt = sympy.Symbol("dt", real=True, positive=True)
     exprel = sympy.Function("exprel")
-    index = {name: i for i, name in enumerate(names)}
 
     def constant_part(rate: sympy.Expr, drive: sympy.Expr) -> sympy.Expr:
         return sympy.S.Zero if drive == 0 else drive * dt * exprel(rate * dt)
 
-    v = index["v"]
-    a = matrix[v, v]
-    membrane = symbol("v") * sympy.exp(a * dt) + constant_part(a, constants[v])
+    a = rates["v"].diff(symbol("v"))
+    membrane = symbol("v") * sympy.exp(a * dt) + constant_part(a, rates["v"].subs(origin))
     code = []
-    for name in names:
+    for name, rate in rates.items():
         if name == "v":
             continue
-        i = index[name]
-        k, weight = matrix[i, i], matrix[v, i]
-        step = symbol(name) * sympy.exp(k * dt) + constant_part(k, constants[i])
+        k, drive, weight = rate.diff(symbol(name)), rate.subs(origin), rates["v"].diff(symbol(name))
+        step = symbol(name) * sympy.exp(k * dt) + constant_part(k, drive)
         code.append(f"_{name} = {sympy_to_str(step)}")
-        steady = sympy.S.Zero if constants[i] == 0 else -constants[i] / k
+        steady = sympy.S.Zero if drive == 0 else -drive / k
         membrane += weight * (symbol(name) - steady) * dt * sympy.exp(a * dt) * exprel((k - a) * dt)
         membrane += constant_part(a, weight * steady)
     code.append(f"_v = {sympy_to_str(membrane)}")
-    return "\n".join(code + [f"{name} = _{name}" for name in names])
+    return "\n".join(code + [f"{name} = _{name}" for name in rates])

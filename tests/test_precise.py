@@ -359,18 +359,20 @@ def test_adaptive_exponential_spikes_are_those_of_dop853(
     assert_same_spikes(recorded(group, 250.0), wanted, 250.0, 2 * dt, atol)
 
 
-@pytest.mark.parametrize("threshold", [-45.0, -40.4, -20.0, 0.0])
-def test_brette_gerstner(threshold: float) -> None:
+def test_brette_gerstner() -> None:
     # Brette and Gerstner 2005, at 1 nA; R is 1/(30 nS).
-    one = {
-        "tau": 281 / 30, "v_rest": -70.6, "theta_rh": -50.4, "delta": 2.0, "threshold": threshold,
-        "v_reset": -70.6, "RI": 1000 / 30, "Ra": 4 / 30, "Rb": 80.5 / 30, "w_tau": 144.0,
-    }  # fmt: skip
-    model, current = adaptive_model([one])
-    wanted = exponential_spike_times(one, 180.0)
-    assert len(wanted) == 8
+    sets = [
+        {
+            "tau": 281 / 30, "v_rest": -70.6, "theta_rh": -50.4, "delta": 2.0, "threshold": at,
+            "v_reset": -70.6, "RI": 1000 / 30, "Ra": 4 / 30, "Rb": 80.5 / 30, "w_tau": 144.0,
+        }
+        for at in (-45.0, -40.4, -20.0, 0.0)
+    ]  # fmt: skip
+    model, current = adaptive_model(sets)
+    wanted = [exponential_spike_times(one, 180.0) for one in sets]
+    assert [len(times) for times in wanted] == [8, 8, 8, 8]
     got = recorded(model.group(I=current, spike_timing="precise"), 180.0)
-    assert_same_spikes(got, [wanted], 180.0, 0.2, 1e-5)
+    assert_same_spikes(got, wanted, 180.0, 0.2, 1e-5)
 
 
 def test_leaky_neurons_with_rk4_agree_with_the_closed_form() -> None:
