@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -457,7 +458,7 @@ def test_as_many_currents_as_parameters_are_needed() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [True, 1j, 2j * nA, {}, object(), b"3*nA", [None], np.array([1, 2], dtype=object)],
+    [True, 1j, 2j * nA, {}, SimpleNamespace(), b"3*nA", [None], np.array([1, 2], dtype=object)],
     ids=str,
 )
 def test_what_is_no_input_is_refused(bad: Any) -> None:
@@ -514,7 +515,7 @@ def test_an_unknown_name_gets_the_nearest_known_one(
 
 
 @pytest.mark.parametrize(
-    "value", ["3*nA", None, [1, 2] * pA, {}, object(), 1j, [3] * pA, pytest], ids=str
+    "value", ["3*nA", None, [1, 2] * pA, {}, SimpleNamespace(), 1j, [3] * pA, pytest], ids=str
 )
 def test_what_an_expression_names_must_be_a_number(value: Any) -> None:
     with pytest.raises(

@@ -9,6 +9,7 @@ import pickle
 import re
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -514,7 +515,8 @@ def test_nan_and_infinity_are_refused(model: type[LIF], name: str, bad: float) -
     "bad",
     [
         "20*ms", b"20", None, True, np.True_, 1j, 2j * mV, [1j, 2], ["a"], [None, 1], {}, {1: 2},
-        {3}, object(), np.array([1, 2], dtype=object), np.array([True, False]), np.array(["1"]),
+        {3}, SimpleNamespace(),
+        np.array([1, 2], dtype=object), np.array([True, False]), np.array(["1"]),
         [[1], [2, 3]], lambda: 1, np.datetime64("2020"),
     ],
     ids=lambda bad: type(bad).__name__,
@@ -683,7 +685,7 @@ def test_init_s_takes_flags(given: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [2, 0.5, nan, [0, 2], ["a"], 3 * mV, object(), [[True]], [[1], [0, 1]]], ids=str
+    "bad", [2, 0.5, nan, [0, 2], ["a"], 3 * mV, SimpleNamespace(), [[True]], [[1], [0, 1]]], ids=str
 )
 def test_init_s_of_another_kind_is_refused(bad: Any) -> None:
     with pytest.raises(TypeError, match=r"LIF: init_s = .*: it needs True or False"):
@@ -695,7 +697,7 @@ def test_init_s_must_not_be_empty() -> None:
         make(LIF, init_s=[])
 
 
-@pytest.mark.parametrize("bad", [True, 1j, object(), [None], b"v_rest"], ids=str)
+@pytest.mark.parametrize("bad", [True, 1j, SimpleNamespace(), [None], b"v_rest"], ids=str)
 @pytest.mark.parametrize("name", ["init_v", "omega"])
 def test_initial_values_of_another_kind_are_refused(name: str, bad: Any) -> None:
     with pytest.raises(TypeError, match=rf"AELIF: {name} = .*: it needs a number or a Quantity"):
