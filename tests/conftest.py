@@ -14,7 +14,7 @@ from brian2.devices.device import reset_device
 # The models' variables bear the names that tests use for values too.
 BrianLogger.suppress_name("resolution_conflict")
 
-DEVICES = ["numpy", "cython", "cpp_standalone"]
+DEVICES = ["numpy", pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
 
 #: Brian2's own flags but -O3 -march=native: the same mathematics, half the time to compile.
 QUICK_FLAGS = ["-w", "-O1", "-ffast-math", "-fno-finite-math-only", "-std=c++17"]

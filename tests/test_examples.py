@@ -61,6 +61,7 @@ def test_quickstart(tmp_path: Path) -> None:
     assert rates["AELIF"][0] < rates["ELIF"][0] < rates["LIF"][0]
 
 
+@pytest.mark.slow
 def test_grasshopper(tmp_path: Path) -> None:
     pytest.importorskip("nitime", reason="the recording ships with nitime")
     printed = run_example("grasshopper", tmp_path)
@@ -89,6 +90,7 @@ def test_grasshopper(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     sys.platform != "win32" and shutil.which("g++") is None, reason="needs a C++ compiler"
 )
+@pytest.mark.slow
 def test_balanced_network(tmp_path: Path) -> None:
     printed = run_example("balanced_network", tmp_path)
     assert "membrane 10. ms, inhibition 10. ms, method 'exact'" in printed
@@ -101,6 +103,7 @@ def test_balanced_network(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     bool(missing_packages()), reason=f"needs the packages {', '.join(missing_packages())}"
 )
+@pytest.mark.slow
 def test_from_conex(tmp_path: Path) -> None:
     printed = run_example("from_conex", tmp_path)
     number = r"([\d.]+(?:e[+-]\d+)?)"
