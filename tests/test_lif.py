@@ -124,6 +124,7 @@ def rate_with_noise(dt: float) -> tuple[float, float]:
     return float(rates.mean()), float(rates.std() / np.sqrt(len(rates)))
 
 
+@pytest.mark.slow
 def test_rate_with_noise_approaches_siegerts_as_the_square_root_of_dt() -> None:
     """The grid misses crossings within a step, in proportion to sqrt(dt)."""
     seed(11)

@@ -343,7 +343,9 @@ def adaptive_model(sets: list[dict[str, float]]) -> tuple[AELIF, Any]:
     return model, p["RI"] / 80 * nA
 
 
-@pytest.mark.parametrize(("dt", "atol"), [(0.1, 1e-4), (0.5, 2e-2)])
+@pytest.mark.parametrize(
+    ("dt", "atol"), [pytest.param(0.1, 1e-4, marks=pytest.mark.slow), (0.5, 2e-2)]
+)
 @pytest.mark.parametrize("t_ref", [None, 1.37])
 def test_adaptive_exponential_spikes_are_those_of_dop853(
     dt: float, atol: float, t_ref: float | None
@@ -386,6 +388,7 @@ def test_leaky_neurons_with_rk4_agree_with_the_closed_form() -> None:
         assert_same_spikes(recorded(group, 200.0), wanted, 200.0, 0.2, 1e-6)
 
 
+@pytest.mark.slow
 def test_every_device_finds_the_same_times(device: str) -> None:
     p = random_leaky(20, seed=8)
     leaky = leaky_model(p).group(
