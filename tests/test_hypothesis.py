@@ -128,7 +128,7 @@ INPUTS: list[Any] = [
 ]
 
 
-@settings(QUICK, max_examples=25)
+@settings(QUICK, max_examples=12)
 @given(
     populations(),
     st.sampled_from(INPUTS),

@@ -93,7 +93,7 @@ def test_leaky_spikes_are_those_of_the_closed_form(dt: float, t_ref: float | Non
 
 @pytest.mark.parametrize("dt", [0.1, 1.0])
 @pytest.mark.parametrize("t_ref", [None, 0.37, 2.6])
-@pytest.mark.parametrize("as_expression", [False, True])
+@pytest.mark.parametrize("as_expression", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_input_that_jumps_between_steps(
     dt: float, t_ref: float | None, as_expression: bool
 ) -> None:
