@@ -11,7 +11,7 @@ The parameterisation is that of ``conex/behaviors/neurons/neuron_types/lif_neuro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,7 +20,8 @@ from brian2.units.fundamentalunits import Dimension
 
 from conex_brian import dimensions
 from conex_brian.dimensions import short
-from conex_brian.parameters import check_names, check_values, initial, key, parameter
+from conex_brian.expressions import is_linear
+from conex_brian.parameters import Parameters, initial, parameter
 
 if TYPE_CHECKING:
     from brian2 import NeuronGroup
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LIF:
+class LIF(Parameters):
     """Leaky integrate-and-fire neuron: ``tau*dv/dt = v_rest - v + R*I``.
 
     Where ``v >= threshold`` the neuron spikes and ``v`` becomes ``v_reset``. Values are quantities
@@ -79,39 +80,13 @@ class LIF:
     #: The two fragments of ``tau*dv/dt = F + RI``.
     F: ClassVar[str] = "v_rest - v"
     RI: ClassVar[str] = "R*I"
+    #: Where it holds, the neuron spikes.
+    condition: ClassVar[str] = "v >= threshold"
     #: The largest v that a nonlinear right-hand side is evaluated at.
     upper_bound: ClassVar[str] = "threshold"
     #: Further state variables: name -> (right-hand side, kind of quantity). Each starts at the
     #: initial value of the same name, 0 by default.
     states: ClassVar[Mapping[str, tuple[str, str]]] = {}
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> LIF:
-        # The dataclass's own __init__ would complain about names without helping.
-        check_names(cls, args, kwargs)
-        return super().__new__(cls)
-
-    def __post_init__(self) -> None:
-        check_values(self)
-
-    def given(self) -> dict[str, Any]:
-        """Return every constructor argument that has a value, parameters first."""
-        names = self.parameter_names() + self.initial_names()
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-
-    @classmethod
-    def parameter_names(cls) -> tuple[str, ...]:
-        """Return the names of the parameters, without the initial values, in CoNeX's order."""
-        return tuple(e.name for e in fields(cls) if not e.metadata.get("initial"))
-
-    @classmethod
-    def initial_names(cls) -> tuple[str, ...]:
-        """Return the names of the keyword-only initial values."""
-        return tuple(e.name for e in fields(cls) if e.metadata.get("initial"))
-
-    @classmethod
-    def kind(cls, name: str) -> str:
-        """Return what kind of quantity the parameter or initial value ``name`` is."""
-        return next(str(e.metadata["kind"]) for e in fields(cls) if e.name == name)
 
     @property
     def dimensions(self) -> dict[str, tuple[Dimension, ...]]:
@@ -119,9 +94,26 @@ class LIF:
         return dimensions.dimensions_of(get_dimensions(self.v_rest), get_dimensions(self.R))
 
     @property
+    def rates(self) -> dict[str, str]:
+        """The time derivative of each state variable, ``v`` first."""
+        states = {name: rate for name, (rate, _) in self.states.items()}
+        return {"v": f"({self.F} + {self.RI})/tau", **states}
+
+    @property
+    def linear(self) -> bool:
+        """Whether the membrane equation is linear in ``v``."""
+        return is_linear(self.rates["v"])
+
+    @property
+    def jumps(self) -> dict[str, str]:
+        """What a spike adds to state variables."""
+        return {}
+
+    @property
     def reset(self) -> str:
         """The statements that a spike executes."""
-        return "v = v_reset"
+        jumps = [f"{name} = {name} + {jump}" for name, jump in self.jumps.items()]
+        return "\n".join(["v = v_reset", *jumps])
 
     def template(
         self,
@@ -207,28 +199,6 @@ class LIF:
             namespace=neuron_group_options.get("namespace"),
         )
         return template.group(N, **neuron_group_options)
-
-    def replace(self, **changes: Any) -> LIF:
-        """Return a copy with the given arguments changed, checked like a new model."""
-        return type(self)(**{**self.given(), **changes})
-
-    __replace__ = replace
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.given())
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        assert isinstance(other, LIF)
-        return key(self) == key(other)
-
-    def __hash__(self) -> int:
-        return hash(key(self))
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in self.given().items())
-        return f"{type(self).__name__}({given})"
 
     def __str__(self) -> str:
         from conex_brian.printing import model_text
@@ -325,11 +295,7 @@ class AELIF(ELIF):
     }
 
     @property
-    def reset(self) -> str:
-        """The statements that a spike executes: ELIF's, and omega's jump."""
+    def jumps(self) -> dict[str, str]:
+        """What a spike adds to state variables: ``beta`` to omega, by either reading."""
         per_time = get_dimensions(self.beta) not in self.dimensions["current"]
-        return f"{super().reset}\nomega = omega + {'beta*dt' if per_time else 'beta'}"
-
-
-def _rebuild(cls: type[LIF], given: dict[str, Any]) -> LIF:
-    return cls(**given)
+        return {**super().jumps, "omega": "beta*dt" if per_time else "beta"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from conex_brian.dimensions import (
 )
 
 if TYPE_CHECKING:
-    from conex_brian.models import LIF
+    from typing_extensions import Self
 
 
 def parameter(kind: str, *, positive: bool = False) -> Any:
@@ -41,7 +41,64 @@ def initial(kind: str) -> Any:
     return field(default=None, kw_only=True, metadata={"kind": kind, "initial": True})
 
 
-def key(model: LIF) -> tuple[Any, ...]:
+@dataclass(frozen=True, eq=False, repr=False)
+class Parameters:
+    """What a model is apart from its equations: named values, checked, immutable, comparable.
+
+    Its subclasses are frozen dataclasses whose fields are declared by `parameter` and `initial`.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        # The dataclass's own __init__ would complain about names without helping.
+        _check_names(cls, args, kwargs)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        _check_values(self)
+
+    def given(self) -> dict[str, Any]:
+        """Return every constructor argument that has a value, parameters first."""
+        names = self.parameter_names() + self.initial_names()
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    @classmethod
+    def parameter_names(cls) -> tuple[str, ...]:
+        """Return the names of the parameters, without the initial values, in CoNeX's order."""
+        return tuple(e.name for e in fields(cls) if not e.metadata.get("initial"))
+
+    @classmethod
+    def initial_names(cls) -> tuple[str, ...]:
+        """Return the names of the keyword-only initial values."""
+        return tuple(e.name for e in fields(cls) if e.metadata.get("initial"))
+
+    @classmethod
+    def kind(cls, name: str) -> str:
+        """Return what kind of quantity the parameter or initial value ``name`` is."""
+        return next(str(e.metadata["kind"]) for e in fields(cls) if e.name == name)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with the given arguments changed, checked like a new model."""
+        return type(self)(**{**self.given(), **changes})
+
+    __replace__ = replace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.given())
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return _key(self) == _key(other)
+
+    def __hash__(self) -> int:
+        return hash(_key(self))
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.given().items())
+        return f"{type(self).__name__}({given})"
+
+
+def _key(model: Any) -> tuple[Any, ...]:
     """Return what makes two models of a class equal, hashable."""
 
     def part(value: Any) -> Any:
@@ -53,7 +110,11 @@ def key(model: LIF) -> tuple[Any, ...]:
     return tuple((e.name, part(getattr(model, e.name))) for e in fields(model))
 
 
-def check_names(cls: type[LIF], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def _rebuild(cls: type[Parameters], given: dict[str, Any]) -> Parameters:
+    return cls(**given)
+
+
+def _check_names(cls: type[Parameters], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Say what is wrong with the names of a constructor call, as helpfully as can be."""
     needed, optional = cls.parameter_names(), cls.initial_names()
     takes = f"{cls.__name__} needs {', '.join(needed)}; it also takes {', '.join(optional)}."
@@ -74,7 +135,7 @@ def check_names(cls: type[LIF], args: tuple[Any, ...], kwargs: dict[str, Any]) -
         raise TypeError(f"{cls.__name__}: {', '.join(missing)} not given. {takes}")
 
 
-def check_values(model: LIF) -> None:
+def _check_values(model: Any) -> None:
     """Bring every argument of a new model to its final form, or say what is wrong with it.
 
     Raises
@@ -98,7 +159,7 @@ def check_values(model: LIF) -> None:
         )
 
 
-def _set(model: LIF, name: str, value: Any) -> None:
+def _set(model: Any, name: str, value: Any) -> None:
     object.__setattr__(model, name, value)  # the model is frozen once it is made
 
 
@@ -118,7 +179,7 @@ def _check_resistance(owner: str, v_rest: Any, R: Any) -> None:
         )
 
 
-def _check_field(model: LIF, owner: str, name: str, metadata: Mapping[str, Any]) -> None:
+def _check_field(model: Any, owner: str, name: str, metadata: Mapping[str, Any]) -> None:
     """Check one argument of a model against its declaration."""
     value, kind = getattr(model, name), metadata["kind"]
     if metadata.get("initial"):

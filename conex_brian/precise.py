@@ -25,18 +25,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from brian2 import Equations, NeuronGroup, Quantity, SpikeMonitor, second
+from brian2 import Equations, NeuronGroup, Quantity, SpikeMonitor
 from brian2.equations.equations import SUBEXPRESSION
 from brian2.stateupdaters.base import StateUpdateMethod
 
 from conex_brian.dimensions import is_array, short, unit_text
-from conex_brian.expressions import identifiers, is_linear, renamed
+from conex_brian.expressions import identifiers, renamed
 from conex_brian.inputs import CONSTANT, RANDOM, Input
 from conex_brian.models import LIF
+from conex_brian.options import NEVER
 from conex_brian.upswing import BOUND, BOUNDS, EXPONENTIAL, LOWEST, MARK, Flow
-
-#: The time of a last spike that never was: Brian2's own mark.
-NEVER = -1e4 * second
 
 #: Names that a group with precise spikes uses, besides the model's.
 TAKEN = ("t_spike", "t_next", "v_next", "t_release", "t_kept", "v_kept", "v_grown", "owed", *BOUNDS)
@@ -122,7 +120,7 @@ def make_timing(
         The refractory period, an expression for a time.
     """
     names = set().union(*(identifiers(e.expr.code) for e in _subexpressions(current)))
-    lines = neuron.reset.splitlines()
+    name = type(neuron).__name__
     why = None
     if noisy:
         why = "with noise the membrane crosses the threshold many times within a step"
@@ -130,10 +128,10 @@ def make_timing(
         why = "method='conex' repeats CoNeX's step, which spikes at its end"
     elif period is not None and names & RANDOM:
         why = "a random input is not known in advance for the step in which a neuron is released"
-    elif lines[0] != "v = v_reset":
-        why = f"it needs the reset 'v = v_reset', and {type(neuron).__name__}'s is {lines[0]!r}"
-    elif not is_linear(neuron.F) and neuron.F.count(EXPONENTIAL) != 1:
-        why = f"the upswing of {type(neuron).__name__} is not ELIF's"
+    elif type(neuron).reset is not LIF.reset:
+        why = f"{name} has a reset of its own, where v = v_reset and jumps are known to work"
+    elif not neuron.linear and neuron.F.count(EXPONENTIAL) != 1:
+        why = f"the upswing of {name} is not ELIF's"
     if why:
         raise ValueError(f"spike_timing = 'precise' cannot work here: {why}. Use 'grid'.")
     voltage = unit_text(neuron.dimensions["voltage"][0])
@@ -147,17 +145,16 @@ def make_timing(
 
 def _general(neuron: LIF, current: Input, voltage: str, period: str | None) -> Timing:
     unit = {kind: unit_text(admitted[0]) for kind, admitted in neuron.dimensions.items()}
-    lines = [f"dv/dt = ({neuron.F.replace(EXPONENTIAL, MARK)} + {neuron.RI})/tau : {voltage}"]
-    lines += [f"d{k}/dt = {rate} : {unit[of]}" for k, (rate, of) in neuron.states.items()]
+    kinds = {"v": "voltage", **{name: kind for name, (_, kind) in neuron.states.items()}}
+    lines = [
+        f"d{name}/dt = {rate.replace(EXPONENTIAL, MARK)} : {unit[kinds[name]]}"
+        for name, rate in neuron.rates.items()
+    ]
     # What is constant within a step is looked up, not computed again.
     given = Equations(f"I : {unit['current']}") if current.kind == CONSTANT else current.equations
     equations = Equations("\n".join(lines)) + given
     rates = {name: rate.code for name, rate in equations.get_substituted_expressions()}
-    jumps = {}
-    for statement in neuron.reset.splitlines()[1:]:
-        name, _, rest = statement.partition(f" = {statement.split()[0]} + ")
-        jumps[name] = rest
-    flow = Flow(rates, jumps, current.kind)
+    flow = Flow(rates, neuron.jumps, current.kind)
     units = {"t_spike": "second", "t_kept": "second", "owed": "1", "v_kept": voltage}
     units |= {f"{name}_kept": unit_text(equations[name].dim) for name in flow.others}
     units |= {} if period is None else {"t_release": "second"}

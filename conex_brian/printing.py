@@ -37,11 +37,7 @@ def _scalar(value: Any) -> str:
 
 def model_text(model: LIF) -> str:
     """Return the class, values, equations, threshold and reset of a model."""
-    given = {**{name: getattr(model, name) for name in model.parameter_names()}}
-    given["init_v"] = "v_rest" if model.init_v is None else model.init_v
-    for name in model.initial_names():
-        if getattr(model, name) is not None:
-            given[name] = getattr(model, name)
+    given = {**model.given(), "init_v": "v_rest" if model.init_v is None else model.init_v}
     width = max(map(len, given))
     values = [f"{name:{width}} = {value_text(value)}" for name, value in given.items()]
     equations = [f"tau*dv/dt = {model.F} + {model.RI}"]
@@ -50,7 +46,7 @@ def model_text(model: LIF) -> str:
         [
             _indented(type(model).__name__, values),
             _indented("equations", equations),
-            _indented("threshold", ["v >= threshold"]),
+            _indented("threshold", [model.condition]),
             _indented("reset", model.reset.splitlines()),
         ]
     )
@@ -66,8 +62,11 @@ def template_text(template: Template) -> str:
         "reset": template.reset.splitlines(),
         "refractory": [str(template.refractory)],
         "method": [template.method],
+        "spike_timing": [template.spike_timing],
         "values": [f"{name:{width}} = {text}" for name, text in values.items()],
     }
+    if template.growth is not None:
+        shown["upswing"] = template.growth.splitlines()
     if template.namespace:
         shown["namespace"] = [f"{k} = {short(v)}" for k, v in template.namespace.items()]
     head = f"Template of {type(template.neuron).__name__}"

@@ -8,29 +8,28 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from brian2 import Equations, NeuronGroup, Quantity, second
-from brian2.units.fundamentalunits import Dimension
+from brian2 import Equations, NeuronGroup, Quantity
 
 from conex_brian import groups, precise, upswing
 from conex_brian.dimensions import (
-    as_quantity,
-    check_dimension,
     common_length,
-    first_where,
     is_array,
-    short,
     unit_text,
 )
 from conex_brian.expressions import (
     bound_voltage,
-    check_syntax,
-    is_linear,
     line,
     renamed,
 )
 from conex_brian.inputs import Input, make_input
 from conex_brian.integration import LINEAR, NONLINEAR, choose_method, integrator
+from conex_brian.options import (
+    check_spike_timing,
+    first_release,
+    noise_level,
+    refractory_period,
+    starts_refractory,
+)
 
 if TYPE_CHECKING:
     from conex_brian.models import LIF
@@ -158,14 +157,14 @@ def make_template(
     namespace: Mapping[str, Any] | None = None,
 ) -> Template:
     """Return the `Template` of ``neuron``; see `conex_brian.models.LIF.template`."""
-    _check_spike_timing(spike_timing)
+    check_spike_timing(spike_timing)
     names = {**caller_namespace(), **(namespace or {})}
     dims = {kind: admitted[0] for kind, admitted in neuron.dimensions.items()}
     taken = {"v", "v_bounded", "v_within", "t_ref", "noise", *precise.TAKEN}
     taken |= {*neuron.parameter_names(), *neuron.states}
     current = make_input(I, dims["current"], taken, names)
-    refractory_text, refractory_values = _refractory(refractory)
-    noise_values = _noise(noise, dims["voltage"])
+    refractory_text, refractory_values = refractory_period(refractory)
+    noise_values = noise_level(noise, dims["voltage"])
 
     values: dict[str, Any] = {name: getattr(neuron, name) for name in neuron.parameter_names()}
     values |= {**current.values, **refractory_values, **noise_values}
@@ -182,10 +181,9 @@ def make_template(
             "neurons. It needs one column for each neuron."
         )
     if refractory is not False and neuron.init_s is not None:
-        values |= _starts_refractory(neuron.init_s)
+        values |= starts_refractory(neuron.init_s)
 
-    linear = is_linear(f"{neuron.F} + {neuron.RI}")
-    dynamics = LINEAR if linear and not neuron.states else NONLINEAR
+    dynamics = LINEAR if neuron.linear and not neuron.states else NONLINEAR
     noisy = noise is not None or current.equations.is_stochastic
     chosen = choose_method(method, dynamics, current.kind, noisy)
     timing = None
@@ -193,7 +191,7 @@ def make_template(
         period = str(refractory_text) if refractory_text else None
         timing = precise.make_timing(neuron, current, chosen, noisy, period)
     # CoNeX bounds nothing: its step starts below the threshold, where no bound would act.
-    bound = None if linear or chosen == "conex" else neuron.upper_bound
+    bound = None if neuron.linear or chosen == "conex" else neuron.upper_bound
     if timing and timing.growth:
         bound = upswing.BOUND
     model = _equations(neuron, current, values, refractory is not False, noise is not None, bound)
@@ -204,14 +202,14 @@ def make_template(
         values |= timing.values
         if refractory_text:
             if neuron.init_s is not None:
-                values["t_release"] = _first_release(str(refractory_text))
+                values["t_release"] = first_release(str(refractory_text))
             refractory_text = precise.REFRACTORY
     texts = {name: getattr(neuron, name) for name in neuron.initial_names()}
     texts["refractory"] = refractory
     return Template(
         neuron=neuron,
         model=model,
-        threshold="v >= threshold",
+        threshold=neuron.condition,
         reset=reset,
         refractory=refractory_text,
         method=chosen,
@@ -227,11 +225,6 @@ def make_template(
     )
 
 
-def _check_spike_timing(spike_timing: str) -> None:
-    if spike_timing not in ("grid", "precise"):
-        raise ValueError(f"spike_timing = {short(spike_timing)}: it needs 'grid' or 'precise'.")
-
-
 def _equations(
     neuron: LIF,
     current: Input,
@@ -242,10 +235,9 @@ def _equations(
 ) -> Equations:
     """Put the model's fragments, the input and the parameters together."""
     unit = {kind: unit_text(admitted[0]) for kind, admitted in neuron.dimensions.items()}
-    rates = {"v": f"({neuron.F} + {neuron.RI})/tau", **{k: s[0] for k, s in neuron.states.items()}}
     units = {"v": unit["voltage"], **{k: unit[s[1]] for k, s in neuron.states.items()}}
     lines = []
-    for name, rate in rates.items():
+    for name, rate in neuron.rates.items():
         if bound:
             rate = renamed(rate, v="v_bounded" if name == "v" else "v_within")
         if noisy and name == "v":
@@ -269,53 +261,3 @@ def _equations(
             dim = unit_text(getattr(values[name], "dim", None) or Quantity(1.0).dim)
             lines.append(f"{name} : {dim} ({flags})")
     return Equations("\n".join(lines))
-
-
-def _refractory(refractory: Any) -> tuple[bool | str, dict[str, Any]]:
-    """Return NeuronGroup's ``refractory`` and the values that it needs."""
-    if refractory is False:
-        return False, {}
-    needed = "False, a time, one time a neuron or an expression"
-    if refractory is None or refractory is True:
-        raise TypeError(f"refractory = {refractory}: it needs {needed}.")
-    if isinstance(refractory, str):
-        check_syntax("refractory", refractory)
-        return refractory, {}
-    period = as_quantity("refractory", refractory, needed)
-    check_dimension("refractory", period, (second.dim,))
-    bad = np.asarray(period) < 0
-    if bad.any():
-        raise ValueError(
-            f"refractory = {short(period)} is negative{first_where(bad)}: it needs a time of at "
-            "least 0 ms."
-        )
-    return "t_ref", {"t_ref": period}
-
-
-def _noise(noise: Any, voltage: Dimension) -> dict[str, Any]:
-    if noise is None:
-        return {}
-    value = as_quantity("noise", noise, "the standard deviation of v")
-    check_dimension(
-        "noise", value, (voltage,), ": the standard deviation of the free membrane's v."
-    )
-    bad = np.asarray(value) < 0
-    if bad.any():
-        raise ValueError(
-            f"noise = {short(value)} is negative{first_where(bad)}: it needs 0 or more."
-        )
-    return {"noise": value}
-
-
-def _first_release(period: str) -> str:
-    """Return when neurons that start refractory are released, as if they had spiked just now."""
-    return f"int(not not_refractory)*({period}) - 1e4*second*int(not_refractory)"
-
-
-def _starts_refractory(init_s: Any) -> dict[str, Any]:
-    """Return the values that make neurons start as if they had spiked one step ago."""
-    # Brian2's own mark of a neuron that has never spiked is a last spike at -10,000 s.
-    last = "-dt - 1e4*second*int(not_refractory)"
-    if isinstance(init_s, str):
-        return {"not_refractory": f"not ({init_s})", "lastspike": last}
-    return {"not_refractory": np.logical_not(init_s), "lastspike": last}

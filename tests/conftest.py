@@ -11,10 +11,10 @@ import pytest
 from brian2 import BrianLogger, defaultclock, ms, prefs, set_device, start_scope
 from brian2.devices.device import reset_device
 
+from devices import DEVICES
+
 # The models' variables bear the names that tests use for values too.
 BrianLogger.suppress_name("resolution_conflict")
-
-DEVICES = ["numpy", pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
 
 #: Brian2's own flags but -O3 -march=native: the same mathematics, half the time to compile.
 QUICK_FLAGS = ["-w", "-O1", "-ffast-math", "-fno-finite-math-only", "-std=c++17"]

@@ -25,6 +25,12 @@ SI: dict[str, Any] = {
     "w_tau": 33 * ms,
 }
 
+#: What arrays of bare numbers in tests count.
+UNITS: dict[str, Any] = {
+    "R": Mohm, "threshold": mV, "tau": ms, "v_reset": mV, "v_rest": mV, "delta": mV,
+    "theta_rh": mV, "alpha": nS, "beta": pA, "w_tau": ms,
+}  # fmt: skip
+
 NUMBERS: dict[str, Any] = {
     name: value if name in ("tau", "w_tau") else float(value / unit)
     for (name, value), unit in zip(

@@ -24,6 +24,7 @@ from brian2 import (
 from numpy.typing import ArrayLike
 
 from conex_brian import AELIF, ELIF, LIF, from_conex
+from devices import compiled_later
 from golden import load_golden
 from live_conex import build_conex, missing_packages, run_conex
 from oracle import PARAMETERS, Floats, Model, Steps, conex_steps
@@ -124,6 +125,7 @@ def test_method_conex_repeats_recorded_conex(dt: float) -> None:
     check_recorded(dt, *MODELS)
 
 
+@compiled_later
 def test_method_conex_repeats_recorded_conex_on_every_device(device: str) -> None:
     check_recorded(0.5, "AELIF")  # it has every term that the others have
 
@@ -160,7 +162,7 @@ def test_method_conex_repeats_live_conex_on_every_device(device: str, dt: float)
     assert all(len(case.current) == 2000 for case in cases)
     for case, got in zip(cases, run_all(cases), strict=True):
         rates = case.steps.spikes.mean(axis=0) / (dt * 1e-3)
-        assert rates.max() > 100 and len(np.unique(rates)) > 5
+        assert 3 < rates.min() < 30 and 100 < rates.max() < 300
         assert_same(got, case.steps, case.parameters["threshold"], case.parameters["v_reset"])
 
 

@@ -19,7 +19,6 @@ from brian2 import (
     ms,
     mV,
     nA,
-    nS,
     pA,
     prefs,
     run,
@@ -29,13 +28,11 @@ from brian2 import (
 from brian2.devices.device import reset_device
 
 from conex_brian import AELIF, ELIF, LIF
+from devices import compiled_later
+from neurons import UNITS
 
 rng = np.random.default_rng(23)
 N, DT, STEPS = 9, 0.1, 1500
-UNITS = {
-    "R": Mohm, "threshold": mV, "tau": ms, "v_reset": mV, "v_rest": mV, "delta": mV,
-    "theta_rh": mV, "alpha": nS, "beta": pA, "w_tau": ms,
-}  # fmt: skip
 P = {
     "R": rng.uniform(80, 200, N),
     "threshold": rng.uniform(-42, -30, N),
@@ -156,6 +153,7 @@ def test_the_same_spikes_and_the_same_relations_on_every_device(device: str) -> 
     np.testing.assert_allclose(errors[0] / errors[1], 4, rtol=0.06)
 
 
+@compiled_later
 def test_synapses_on_v_and_through_the_current(device: str) -> None:
     """One spike, its delta synapse on v and its decaying current, in closed form.
 

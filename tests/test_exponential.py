@@ -19,6 +19,7 @@ from brian2 import (
 from scipy.integrate import solve_ivp
 
 from conex_brian import AELIF, ELIF, LIF
+from neurons import UNITS
 
 # Brette & Gerstner, J. Neurophysiol. 94 (2005) 3637, in this library's names: C 281 pF, g_L 30 nS,
 # E_L -70.6, V_T -50.4, Delta_T 2 mV, tau_w 144 ms, a 4 nS, b 80.5 pA, V_r -70.6 mV.
@@ -39,10 +40,6 @@ BG2005_SPIKES = [11.72867, 25.24866, 41.00306, 59.51653, 81.32080, 106.76390, 13
 
 rng = np.random.default_rng(5)
 N = 12
-UNITS = {
-    "R": Mohm, "threshold": mV, "tau": ms, "v_reset": mV, "v_rest": mV, "delta": mV,
-    "theta_rh": mV, "alpha": nS, "w_tau": ms, "beta": pA,
-}  # fmt: skip
 VALUES = {
     "R": rng.uniform(30, 300, N),
     "threshold": rng.uniform(-30, -20, N),

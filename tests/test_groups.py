@@ -540,7 +540,7 @@ def test_what_neuron_group_refuses_leaves_nothing_to_run(
 # ---------------------------------------------------------------- all of Brian2 works
 
 
-@every_model
+@pytest.mark.parametrize("model", [AELIF, pytest.param(LIF, marks=pytest.mark.slow)])
 def test_store_and_restore(model: type[LIF]) -> None:
     group = make(model, tau=spread(SI["tau"])).group(I=DRIVE, refractory=1 * ms)
     monitor = SpikeMonitor(group)

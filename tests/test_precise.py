@@ -344,13 +344,13 @@ def adaptive_model(sets: list[dict[str, float]]) -> tuple[AELIF, Any]:
 
 
 @pytest.mark.parametrize(
-    ("dt", "atol"), [pytest.param(0.1, 1e-4, marks=pytest.mark.slow), (0.5, 2e-2)]
+    ("dt", "atol"), [pytest.param(0.1, 5e-5, marks=pytest.mark.slow), (0.5, 5e-4)]
 )
 @pytest.mark.parametrize("t_ref", [None, 1.37])
 def test_adaptive_exponential_spikes_are_those_of_dop853(
     dt: float, atol: float, t_ref: float | None
 ) -> None:
-    # The errors of rk4, which adaptation that is hard to escape from amplifies.
+    # What the upswing's three steps leave, about three times what was measured on these neurons.
     defaultclock.dt = dt * ms
     sets = random_adaptive(12, seed=11)
     model, current = adaptive_model(sets)

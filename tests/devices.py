@@ -1,0 +1,18 @@
+"""The devices that tests run on."""
+
+from __future__ import annotations
+
+import pytest
+
+#: Cython compiles for long on a new machine: C++ standalone shows the same mathematics compiled.
+DEVICES = ["numpy", pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
+
+#: For a test besides which another runs the same code on C++ standalone: numpy unless asked for.
+compiled_later = pytest.mark.parametrize(
+    "device",
+    [
+        "numpy",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("cython", "cpp_standalone")),
+    ],
+    indirect=True,
+)
