@@ -36,9 +36,12 @@ from brian2 import (
 )
 
 from conex_brian import AELIF, ELIF, LIF
-from neurons import MODELS, NUMBERS, SI, make, spread
+from neurons import NUMBERS, SI, make, spread
 
-every_model = pytest.mark.parametrize("model", MODELS)
+# What holds for LIF and AELIF holds for ELIF between them, too.
+every_model = pytest.mark.parametrize(
+    "model", [LIF, pytest.param(ELIF, marks=pytest.mark.slow), AELIF]
+)
 
 # LIF fires at constant current: in mV, ms, with u = -69 mV + 0.48*200 = 27 mV.
 DRIVE = 200 * pA
