@@ -65,10 +65,11 @@ def initialise(template: Template, group: NeuronGroup, names: Mapping[str, Any])
 def _complete(group: NeuronGroup, template: Template, names: Mapping[str, Any]) -> None:
     """Set a new group's schedule and values."""
     values = dict(template.values)
-    if template.spike_timing == "precise":
-        precise.prepare(group, template.growth)
-    if template.growth is not None:
-        values |= upswing.bounds(template.neuron, float(group.clock.dt))
+    if template.timing is not None:
+        precise.prepare(group, template.timing.watch)
+        if template.timing.bounds:
+            dt = float(group.clock.dt)
+            values |= upswing.bounds(template.neuron, dt, template.timing.bounds)
     set_values(group, values, names)
 
 

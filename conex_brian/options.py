@@ -13,7 +13,8 @@ from conex_brian.expressions import check_syntax
 
 #: The time of a last spike that never was: Brian2's own mark.
 NEVER = -1e4 * second
-_NEVER = f"({float(NEVER)!r}*second)*int(not_refractory)"
+NEVER_TEXT = f"{float(NEVER)!r}*second"
+_NEVER = f"({NEVER_TEXT})*int(not_refractory)"
 
 
 def check_spike_timing(spike_timing: str) -> None:

@@ -27,17 +27,22 @@ from typing import Any
 
 from brian2 import Equations, NeuronGroup, Quantity, SpikeMonitor
 from brian2.equations.equations import SUBEXPRESSION
+from brian2.groups.group import CodeRunner
 from brian2.stateupdaters.base import StateUpdateMethod
 
+from conex_brian import crossing, upswing
 from conex_brian.dimensions import is_array, short, unit_text
 from conex_brian.expressions import identifiers, renamed
+from conex_brian.flow import EXPONENTIAL, Flow, split
 from conex_brian.inputs import CONSTANT, RANDOM, Input
 from conex_brian.models import LIF
 from conex_brian.options import NEVER
-from conex_brian.upswing import BOUND, BOUNDS, EXPONENTIAL, LOWEST, MARK, Flow
 
 #: Names that a group with precise spikes uses, besides the model's.
-TAKEN = ("t_spike", "t_next", "v_next", "t_release", "t_kept", "v_kept", "v_grown", "owed", *BOUNDS)
+TAKEN = (
+    "t_spike", "t_next", "v_next", "t_release", "t_kept", "v_kept", "t_seen", "v_seen", "I_seen",
+    upswing.BEGIN, upswing.BOUND,
+)  # fmt: skip
 
 _LEAKY = {"F": LIF.F, "RI": LIF.RI, "states": LIF.states}
 
@@ -84,21 +89,27 @@ class Timing:
 
     Attributes
     ----------
-    reset : str
-        The statements of a spike.
+    threshold, reset : str
+        The condition and the statements of a spike.
     variables : str
         Equations of the variables that they set.
     values : dict
         What to set on the group.
-    growth : str or None
-        The statements for a neuron in the upswing.
+    step : str or None
+        The statements of a time step, where it is not one of Brian2's methods.
+    watch : (str, str) or None
+        What neurons in the upswing execute before and after a time step.
+    bounds : tuple of str
+        Variables whose values follow from the time step, see `conex_brian.upswing.bounds`.
     """
 
+    threshold: str
     reset: str
     variables: str
     values: Mapping[str, Any]
-    growth: str | None = None
-    grown: tuple[str, ...] = ()
+    step: str | None = None
+    watch: tuple[str, str] | None = None
+    bounds: tuple[str, ...] = ()
 
 
 def make_timing(
@@ -139,38 +150,45 @@ def make_timing(
     if closed and current.kind == CONSTANT and method in ("exact", "exponential_euler"):
         units = {"t_spike": "second", "t_next": "second", "v_next": voltage}
         units |= {} if period is None else {"t_release": "second"}
-        return Timing(reset_text(current, period), _lines(units), _never(units))
-    return _general(neuron, current, voltage, period)
+        return Timing(
+            neuron.condition, reset_text(current, period), _lines(units), _never(units)
+        )
+    return _general(neuron, current, method, period)
 
 
-def _general(neuron: LIF, current: Input, voltage: str, period: str | None) -> Timing:
+def _general(neuron: LIF, current: Input, method: str, period: str | None) -> Timing:
     unit = {kind: unit_text(admitted[0]) for kind, admitted in neuron.dimensions.items()}
     kinds = {"v": "voltage", **{name: kind for name, (_, kind) in neuron.states.items()}}
-    lines = [
-        f"d{name}/dt = {rate.replace(EXPONENTIAL, MARK)} : {unit[kinds[name]]}"
-        for name, rate in neuron.rates.items()
-    ]
+    rest, share = (neuron.F, None) if neuron.linear else split(neuron.F)
+    rates = {**neuron.rates, "v": neuron.rates["v"].replace(neuron.F, rest)}
+    lines = [f"d{name}/dt = {rate} : {unit[kinds[name]]}" for name, rate in rates.items()]
     # What is constant within a step is looked up, not computed again.
     given = Equations(f"I : {unit['current']}") if current.kind == CONSTANT else current.equations
     equations = Equations("\n".join(lines)) + given
-    rates = {name: rate.code for name, rate in equations.get_substituted_expressions()}
-    flow = Flow(rates, neuron.jumps, current.kind)
-    units = {"t_spike": "second", "t_kept": "second", "owed": "1", "v_kept": voltage}
-    units |= {f"{name}_kept": unit_text(equations[name].dim) for name in flow.others}
+    texts = {name: rate.code for name, rate in equations.get_substituted_expressions()}
+    share = share and f"({share})/tau"
+    flow = Flow(texts.pop("v"), share, texts, neuron.jumps, current.kind)
+
+    units = {"t_spike": "second", "t_kept": "second", "t_seen": "second"}
+    units |= {f"{name}_kept": unit_text(equations[name].dim) for name in ("v", *flow.others)}
     units |= {} if period is None else {"t_release": "second"}
+    if share:
+        units |= {f"{name}_seen": unit_text(equations[name].dim) for name in ("v", *flow.others)}
+        units["I_seen"] = unit["current"]
     text = _lines(units)
-    values: dict[str, Any] = dict(_never(units))
-    growth = None
-    if flow.exponential:
+    threshold, step, watch, bounds = neuron.condition, None, None, ()
+    later = input_at(current, "(t + dt)")
+    if share:
+        threshold = f"v >= {upswing.SPIKE}"
+        step = upswing.whole_step(flow, period is not None) if method == "rk4" else None
+        watch = upswing.watch(flow, later)
+        bounds = (upswing.BEGIN,) if step else (upswing.BEGIN, upswing.BOUND)
         several = any(is_array(getattr(neuron, n)) for n in ("theta_rh", "delta", "tau",
                                                              "threshold", "v_reset"))  # fmt: skip
         flags = "constant" if several else "shared, constant"
-        text += f"\nv_grown : {voltage}"
-        text += "".join(f"\n{y}_grown : {unit_text(equations[y].dim)}" for y in flow.coupled)
-        text += "".join(f"\n{name} : {voltage} ({flags})" for name in BOUNDS)
-        growth = flow.growth()
-    grown = ("v", *flow.coupled) if flow.exponential else ()
-    return Timing(flow.reset(period, input_at(current, "_start")), text, values, growth, grown)
+        text += "".join(f"\n{name} : {unit['voltage']} ({flags})" for name in bounds)
+    reset = crossing.reset(flow, period, input_at(current, "_start"), later)
+    return Timing(threshold, reset, text, _never(units), step, watch, bounds)
 
 
 def _subexpressions(current: Input) -> list[Any]:
@@ -215,13 +233,13 @@ def input_at(current: Input, time: str) -> str:
 
 def step(
     method: Any,
-    grown: tuple[str, ...],
+    timing: Timing,
     refractory: bool,
     equations: Equations,
     variables: Any = None,
     options: Any = None,
 ) -> str:
-    """Integrate by ``method``, but take a neuron's own step where it is in the upswing.
+    """Return one time step as abstract code: the timing's own, or the method's within bounds.
 
     A leaky neuron that starts over the threshold stays there: it has spiked.
 
@@ -229,37 +247,49 @@ def step(
     ----------
     method : str or callable
         Brian2's method.
-    grown : tuple of str
-        The state variables that the upswing's own step has set, where the model has an upswing.
+    timing : Timing
+        What makes the spikes precise.
     refractory : bool
         Whether there is a refractory period. In it ``v`` is no membrane potential.
     equations, variables, options
         As Brian2 hands them to a state updater.
     """
+    if timing.step is not None:
+        return timing.step
     update = StateUpdateMethod.stateupdaters[method] if isinstance(method, str) else method
     code = update(equations, variables, options)
-    if grown:
-        own = [f"{name} = _up*{name}_grown + (1 - _up)*{name}" for name in grown]
-        # Exact to the last bit, lest v miss the threshold. In a refractory period v is no membrane
-        # potential.
-        free = "*int(not_refractory)" if refractory else ""
-        within = f"v = clip(v, {LOWEST}, {BOUND})"
-        return "\n".join([f"_up = int(v >= v_upswing){free}", code, within, *own])
-    over = "_over = int(v >= threshold)" + ("*int(t >= t_release)" if refractory else "")
-    return "\n".join(
-        [over, code, "_low = _over*int(v < threshold)", "v = _low*threshold + (1 - _low)*v"]
-    )
+    if timing.watch is not None:
+        return f"{code}\nv = clip(v, {upswing.LOWEST}, {upswing.BOUND})"
+    over = "int(v >= threshold)" + ("*int(t >= t_release)" if refractory else "")
+    floor = f"_floor = threshold - 1e30*(threshold - v_reset)*(1 - {over})"
+    return "\n".join([floor, code, "v = clip(v, _floor, inf*(threshold - v_reset))"])
 
 
-def prepare(group: NeuronGroup, growth: str | None) -> None:
+def prepare(group: NeuronGroup, watch: tuple[str, str] | None) -> None:
     """Let the reset of ``group`` follow the threshold, before synapses change ``v``.
 
-    The upswing's own step comes after the summed variables of synapses, before the group's.
+    The watch comes after the summed variables of synapses, just before and after the group's step.
     """
     group.resetter["spike"].when = "after_thresholds"
-    if growth is not None:
+    if watch is not None:
+        before, after = watch
         group.set_event_schedule("upswing", when="groups", order=group.order - 0.5)
-        group.run_on_event("upswing", growth, when="groups", order=group.order - 0.25)
+        group.run_on_event("upswing", before, when="groups", order=group.order - 0.25)
+        # Brian2 has one code for an event: the second is its like, on the same neurons.
+        space = "_upswingspace"
+        runner = CodeRunner(
+            group,
+            "reset",
+            code=after,
+            clock=group.clock,
+            when="groups",
+            order=group.order + 0.25,
+            name=f"{group.name}_upswing_end",
+            override_conditional_write=["not_refractory"],
+            needed_variables=[space],
+            template_kwds={"eventspace_variable": group.variables[space]},
+        )
+        group.contained_objects.append(runner)
 
 
 def spike_monitor(group: NeuronGroup, **options: Any) -> SpikeMonitor:

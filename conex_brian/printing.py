@@ -65,8 +65,12 @@ def template_text(template: Template) -> str:
         "spike_timing": [template.spike_timing],
         "values": [f"{name:{width}} = {text}" for name, text in values.items()],
     }
-    if template.growth is not None:
-        shown["upswing"] = template.growth.splitlines()
+    timing = template.timing
+    if timing is not None and timing.step is not None:
+        shown["step"] = timing.step.splitlines()
+    if timing is not None and timing.watch is not None:
+        shown["before a step in the upswing"] = timing.watch[0].splitlines()
+        shown["after it"] = timing.watch[1].splitlines()
     if template.namespace:
         shown["namespace"] = [f"{k} = {short(v)}" for k, v in template.namespace.items()]
     head = f"Template of {type(template.neuron).__name__}"

@@ -61,10 +61,8 @@ class Template:
         The number of neurons, where a value fixes it.
     spike_timing : {'grid', 'precise'}
         Whether spikes happen at the end of their time step or at their exact times.
-    growth : str or None
-        The statements for a neuron in a spike's upswing, see `conex_brian.upswing`.
-    grown : tuple of str
-        The state variables that these statements set in place of the integrator.
+    timing : conex_brian.precise.Timing or None
+        What makes spikes precise.
     """
 
     neuron: LIF
@@ -80,8 +78,7 @@ class Template:
     length: int | None = None
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     spike_timing: str = "grid"
-    growth: str | None = None
-    grown: tuple[str, ...] = ()
+    timing: precise.Timing | None = None
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments for ``NeuronGroup(N, **template.arguments())``.
@@ -89,9 +86,10 @@ class Template:
         Call `initialise` on that group.
         """
         method = integrator(self.method, self.kind, self.neuron.states)
-        if self.spike_timing == "precise":
-            refractory = self.refractory is not False
-            method = partial(precise.step, method, self.grown, refractory)
+        watched = False
+        if self.timing is not None:
+            method = partial(precise.step, method, self.timing, self.refractory is not False)
+            watched = self.timing.watch is not None
         return {
             "model": self.model,
             "threshold": self.threshold,
@@ -99,7 +97,7 @@ class Template:
             "refractory": self.refractory,
             "method": method,
             "namespace": dict(self.namespace),
-            **({} if self.growth is None else {"events": {"upswing": "v >= v_upswing"}}),
+            **({"events": {"upswing": f"v >= {upswing.BEGIN}"}} if watched else {}),
         }
 
     def group(self, N: int | None = None, **options: Any) -> NeuronGroup:
@@ -192,13 +190,13 @@ def make_template(
         timing = precise.make_timing(neuron, current, chosen, noisy, period)
     # CoNeX bounds nothing: its step starts below the threshold, where no bound would act.
     bound = None if neuron.linear or chosen == "conex" else neuron.upper_bound
-    if timing and timing.growth:
-        bound = upswing.BOUND
+    if timing and timing.watch:
+        bound = upswing.BOUND if upswing.BOUND in timing.bounds else None
     model = _equations(neuron, current, values, refractory is not False, noise is not None, bound)
-    reset, growth = neuron.reset, None
+    threshold, reset = neuron.condition, neuron.reset
     if timing is not None:
         model += Equations(timing.variables)
-        reset, growth = timing.reset, timing.growth
+        threshold, reset = timing.threshold, timing.reset
         values |= timing.values
         if refractory_text:
             if neuron.init_s is not None:
@@ -209,7 +207,7 @@ def make_template(
     return Template(
         neuron=neuron,
         model=model,
-        threshold=neuron.condition,
+        threshold=threshold,
         reset=reset,
         refractory=refractory_text,
         method=chosen,
@@ -220,8 +218,7 @@ def make_template(
         length=length if current.length is None else current.length,
         texts={name: text for name, text in texts.items() if isinstance(text, str)},
         spike_timing=spike_timing,
-        growth=growth,
-        grown=timing.grown if timing else (),
+        timing=timing,
     )
 
 

@@ -1,290 +1,273 @@
-"""Precise spikes where the membrane has no closed form: ELIF, AELIF, and LIF with any input.
+"""The upswing of a spike in exponential models: ELIF, AELIF and what derives from them.
 
-Everything is integrated by the classical Runge-Kutta method, in the reset, for spiking neurons
-only: from the step's end back to the threshold, which gives the spike's time, and from the reset on
-to the step's end. For a leaky membrane ``v`` itself is the independent variable of the way to the
-threshold (Hénon, Physica D 5 (1982) 412).
+There ``v`` blows up in finite time, and a step of a given length in ``v`` is inaccurate from a few
+time steps before. In ``u = exp((theta_rh - v)/delta)`` it is not: ``u`` falls to 0 with slope
+``-1/tau``. Three things follow.
 
-An exponential one blows up in finite time, where no step in ``v`` is accurate. In the coordinate
+**A step for all neurons.** With ``v = l - delta*log(q)``, ``q = 1`` at the step's start,
 
-    x = log(1 + exp((theta_rh - v)/delta)),   dx/dt = -(1 - exp(-x))*dv/dt/delta
+    dl/dt = (dv/dt without the exponential),   dq/dt = -exp((l - theta_rh)/delta)/tau
 
-it does not: x is (theta_rh - v)/delta far below theta_rh, and falls with slope 1/tau through the
-spike, which is where x is (almost) 0. What is left there is a term x*log(x), smooth enough in
-``s = x**(1/3)``, the independent variable of the way to the threshold.
+hold exactly. Where the exponential is small ``q`` stays 1, and the classical Runge-Kutta method in
+``l`` and ``q`` is the one in ``v``; in the upswing ``l`` stands, and ``q`` falls linearly. It loses
+no accuracy until about four steps are left, and needs two exponentials where the classical method
+in ``v`` needs four: the others follow from small differences, the logarithms from their series.
 
-As soon as a step starts above ``v_upswing``, from where the upswing takes no more than a few steps,
-the neuron takes its own step in x, ``v_grown``, in place of the group's. That happens in an event
-before the group's step: it meets few neurons at a time, and nothing is kept from step to step but
-the state at the step's start. Input, kicks by synapses and a reset into the upswing (bursting
-models) need no care of their own.
+**A watch over the last steps.** From ``v_upswing`` on, the state at the first step's start is kept
+while ``v`` goes on rising and nothing else changes (a synapse, the input): ``t_kept``, ``v_kept``
+and so on. That happens in an event, which meets few neurons at a time.
+
+**The way to the threshold**, in the reset, from the state that was kept. The independent variable
+is ``s`` (Hénon, Physica D 5 (1982) 412), with ``s**3 = x = log(1 + exp((theta_rh - v)/delta))``:
+``x`` is ``u`` in the upswing, ``(theta_rh - v)/delta`` far below; the cube makes the term
+``u*log(u)`` smooth enough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from brian2 import Quantity, get_dimensions
 
-from conex_brian.expressions import identifiers, renamed
-from conex_brian.inputs import CONSTANT
+from conex_brian.flow import Flow, State, runge_kutta
+from conex_brian.options import NEVER_TEXT
 
 if TYPE_CHECKING:
     from conex_brian.models import LIF
 
-#: The exponential in a model's F, and the name that takes its place.
-EXPONENTIAL, MARK = "exp((v - theta_rh)/delta)", "_exponential"
+#: The watch begins where the blow-up is sqrt(tau/dt) steps away, but not less than this many: with
+#: shorter steps more of them are needed, lest the order be lost.
+STEPS_LEFT = 5
 
-#: A group's own step is used while exp((theta_rh - v)/delta) is at least this many dt/tau: rk4 then
-#: loses 0.07*dt/STEPS_LEFT**3.
-STEPS_LEFT = 6
+#: Steps of the way to the threshold, and from the reset on.
+TO_THRESHOLD, FROM_RESET = 4, 1
 
-#: Variables: from where a neuron takes its own step, and the largest v of the group's step.
-BOUND = "v_bound"
-BOUNDS = ("v_upswing", BOUND)
+#: The independent variable of the way to the threshold is this root of time.
+POWER = 3
 
-#: Steps of the ways to the threshold, on from the reset, and through a refractory period.
-TO_THRESHOLD, FROM_RESET, HELD, GROWTH = 6, 2, 2, 3
-GRADE = 2
+#: Variables: where the watch begins, and the largest v on the right-hand sides of Euler's method
+#: and rk2.
+BEGIN, BOUND = "v_upswing", "v_bound"
 
 #: A million voltage ranges below: no trajectory that means anything gets there.
 LOWEST = "v_reset - 1e6*(threshold - v_reset)"
 
+#: Where the spike is: exp(300) crosses any voltage range within 1e-130 time constants.
+SPIKE = "clip(threshold, v_reset, theta_rh + 300*delta)"
 
-def bounds(neuron: LIF, dt: float) -> dict[str, Quantity]:
-    """Return the values of `BOUNDS` for a time step of ``dt`` seconds."""
-    names = ("theta_rh", "delta", "tau", "threshold", "v_reset")
-    theta_rh, delta, tau, threshold, v_reset = (np.asarray(getattr(neuron, n)) for n in names)
-    upswing = theta_rh + delta * np.clip(np.log(tau / (STEPS_LEFT * dt)), 1, 300)
-    bound = np.maximum(np.minimum(np.maximum(threshold, upswing + 2 * delta),
-                                  theta_rh + 300 * delta), v_reset)  # fmt: skip
+#: What watched neurons must rise by in a step, of what a blow-up rises by where the watch begins.
+RISING = 0.2
+
+
+def bounds(neuron: LIF, dt: float, names: tuple[str, ...]) -> dict[str, Quantity]:
+    """Return the values of `BEGIN` and `BOUND`, those among ``names``, for steps of ``dt`` seconds.
+
+    ``dt`` is the group's, which is not known before it is made.
+    """
+    of = ("theta_rh", "delta", "tau", "threshold", "v_reset")
+    theta_rh, delta, tau, threshold, v_reset = (np.asarray(getattr(neuron, n)) for n in of)
+    h = dt / tau
+    upswing = theta_rh - delta * np.log(np.clip(np.maximum(0.7 * np.sqrt(h), STEPS_LEFT * h), 0, 1))
+    spike = np.maximum(np.minimum(threshold, theta_rh + 300 * delta), v_reset)
+    bound = np.minimum(np.maximum(spike, upswing + 2 * delta), theta_rh + 302 * delta)
+    found = {BEGIN: np.minimum(spike, upswing), BOUND: np.maximum(bound, v_reset)}
     dim = get_dimensions(neuron.v_rest)
-    found = {"v_upswing": np.minimum(threshold, upswing), "v_bound": bound}
-    return {name: Quantity(value, dim=dim) for name, value in found.items()}
+    return {name: Quantity(found[name], dim=dim) for name in names}
 
 
-State = Mapping[str, str]
-#: (statements, tag, state, clock) -> names of the derivatives that the statements compute.
-Derivatives = Callable[[list[str], str, State, str], dict[str, str]]
+def series(x: str) -> str:
+    """Return ``-log(1 - x)`` for stages, where x is at most 1/8 while it matters, as text."""
+    return f"{x}*(1 + {x}*(0.5 + {x}*(1.0/3 + {x}*(0.25 + {x}*0.2))))"
 
 
-def runge_kutta(code: list[str], names: list[str], clock: str, h: str, at: Derivatives) -> None:
-    """Append one classical step of ``h`` in ``clock`` for the variables ``_name``.
-
-    Nothing is added to in place: Brian2's numpy code would change what else has the same array.
-    """
-    stages: list[dict[str, str]] = []
-    for tag, part in zip("ABCD", ("0", "0.5", "0.5", "1"), strict=True):
-        state, now = {name: f"_{name}" for name in names}, clock
-        if stages:
-            state = {name: f"(_{name} + {part}*{h}*{stages[-1][name]})" for name in names}
-            now = f"({clock} + {part}*{h})"
-        stages.append(at(code, tag, state, now))
-    for name in names:
-        a, b, c, d = (stage[name] for stage in stages)
-        code.append(f"_n_{name} = _{name} + {h}/6*({a} + 2*{b} + 2*{c} + {d})")
-        code.append(f"_{name} = _n_{name}")
-    code += [f"_n{clock} = {clock} + {h}", f"{clock} = _n{clock}"]
+def small_exponential(code: list[str], name: str, x: str) -> str:
+    """Append what computes ``exp(x)`` for small x, and return its text."""
+    code += [
+        f"_x{name} = clip(0.25*({x}), -1.5, 1.5)",
+        f"_p{name} = 1 + _x{name}*(1 + _x{name}*(0.5 + _x{name}*(1.0/6 + _x{name}/24)))",
+        f"_q{name} = _p{name}*_p{name}",
+    ]
+    return f"_q{name}*_q{name}"
 
 
-@dataclass(frozen=True)
-class Flow:
-    """The right-hand sides of a model with its input, and statements that integrate them.
+def step(
+    flow: Flow, code: list[str], h: str, time: str, current: str, free: str | None = None
+) -> None:
+    """Append: ``_v`` and the others go on by one step of order 4.
 
-    Attributes
+    Parameters
     ----------
-    rates : mapping
-        State variable -> its time derivative; v's has `MARK` for the exponential.
-    jumps : mapping
-        State variable -> what a spike adds.
-    kind : str
-        The kind of input.
+    flow : Flow
+        The right-hand sides.
+    code : list of str
+        What the statements are appended to.
+    h, time : str
+        The names of the step's length and of its start.
+    current : str
+        The input, where it is constant within a step.
+    free : str, optional
+        What ``v`` and its changes are multiplied by: 0 in a refractory period, else 1.
     """
+    masked = f"{free}*" if free else ""
+    middle = f"({time} + 0.5*{h})"
+    # The fall of q in each stage.
+    falls: dict[str, str] = {}
 
-    rates: Mapping[str, str]
-    jumps: Mapping[str, str]
-    kind: str
+    def rates(tag: str, state: State, now: str, exponential: str) -> None:
+        code.append(f"_k{tag} = {masked}{h}*({flow.at(flow.rest, state, now, current)})")
+        for y, rate in flow.others.items():
+            code.append(f"_m{y}_{tag} = {h}*({flow.at(rate, state, now, current)})")
+        share = flow.at(flow.share, state, now, current)
+        falls[tag] = f"{masked}{h}*({share})*{exponential}"
 
-    @property
-    def others(self) -> list[str]:
-        """The state variables but ``v``."""
-        return [name for name in self.rates if name != "v"]
+    def stage(tag: str, before: str, part: str, now: str, exponential: str) -> None:
+        # The exponential's part of this stage. Beyond 1, v blows up within the step.
+        code.append(f"_x{tag} = clip({part}*({falls[before]}), -1, 1)")
+        code.append(f"_v{tag} = _v + {part}*_k{before} + delta*{series(f'_x{tag}')}")
+        others = {y: f"(_{y} + {part}*_m{y}_{before})" for y in flow.others}
+        rates(tag, {"v": f"_v{tag}", **others}, now, exponential)
 
-    @property
-    def coupled(self) -> list[str]:
-        """The others that a spike changes, or ``v`` by way of their equations."""
-        found = {"v", *self.jumps}
-        for _ in self.rates:
-            found |= {name for name, rate in self.rates.items() if identifiers(rate) & found}
-        return [name for name in self.others if name in found]
+    # The exponents' bounds change nothing: exp(-300) is nothing, exp(200) is beyond a spike.
+    code.append("_eA = exp(clip((_v - theta_rh)/delta, -300, 200))")
+    rates("A", {"v": "_v", **{y: f"_{y}" for y in flow.others}}, time, "_eA")
+    code.append("_g = exp(clip(0.5*_kA/delta, -200, 200))")
+    code.append("_eB = _eA*_g")
+    stage("B", "A", "0.5", middle, "_eB")
+    code.append(f"_eC = _eB*{small_exponential(code, 'r', '0.5*(_kB - _kA)/delta')}")
+    stage("C", "B", "0.5", middle, "_eC")
+    code.append(f"_eD = _eB*_g*{small_exponential(code, 's', '(_kC - _kA)/delta')}")
+    stage("D", "C", "1", f"({time} + {h})", "_eD")
+    code += [
+        f"_x = clip(({falls['A']} + 2*{falls['B']} + 2*{falls['C']} + {falls['D']})/6, -2, 1)",
+        # -log(1 - x), exact to 1e-9 up to x = 1/4; beyond 1 it is a spike.
+        "_z = _x/(2 - _x)",
+        "_zz = _z*_z",
+        "_rise = 2*_z*(1 + _zz*(1.0/3 + _zz*(0.2 + _zz*(1.0/7 + _zz/9)))) + 700*int(_x >= 1)",
+        "_n_v = _v + (_kA + 2*_kB + 2*_kC + _kD)/6 + delta*_rise",
+        "_v = _n_v",
+    ]
+    for y in flow.others:
+        total = " + ".join(f"{w}_m{y}_{tag}" for w, tag in zip(("", "2*", "2*", ""), "ABCD"))
+        code += [f"_n_{y} = _{y} + ({total})/6", f"_{y} = _n_{y}"]
 
-    @property
-    def exponential(self) -> bool:
-        """Whether ``x`` is the coordinate of the upswing, or ``v`` itself."""
-        return MARK in self.rates["v"]
 
-    def rate(self, name: str, state: State, time: str, current: str) -> str:
-        """Return a time derivative at a point as text."""
-        # An input of kind CONSTANT is what it was at the step's start.
-        now = {} if self.kind == CONSTANT else {"t": time}
-        return renamed(self.rates[name], **state, **now, I=current)
+def whole_step(flow: Flow, refractory: bool) -> str:
+    """Return the statements of a group's time step."""
+    free = "_free" if refractory else None
+    code = ["_free = int(not_refractory)"] if refractory else []
+    code += [f"_{y} = {y}" for y in ("v", *flow.others)]
+    step(flow, code, "dt", "t", "I", free)
+    # Where adaptation runs away (alpha*R < -1) it must not overflow.
+    code.append(f"v = clip(_v, {LOWEST}, inf*delta)")
+    return "\n".join(code + [f"{y} = _{y}" for y in flow.others])
 
-    def at_point(
-        self, code: list[str], tag: str, state: State, time: str, current: str
-    ) -> dict[str, str]:
-        """Append the time derivatives of ``_x`` and the others."""
-        values = {name: text for name, text in state.items() if name not in ("x", "time")}
-        x = state["x"]
-        if self.exponential:
-            code += [
-                f"_x_{tag} = clip({x}, 1e-300, 1e300)",
-                f"_q_{tag} = -expm1(-_x_{tag})",
-                f"_v_{tag} = theta_rh - delta*(_x_{tag} + log(_q_{tag}))",
-            ]
-            values |= {"v": f"_v_{tag}", MARK: f"((1 - _q_{tag})/_q_{tag})"}
-            slope = f"-_q_{tag}/delta*({self.rate('v', values, time, current)})"
-        else:
-            values["v"] = x
-            slope = self.rate("v", values, time, current)
-        code.append(f"_dx_{tag} = {slope}")
-        for y in self.others:
-            code.append(f"_d{y}_{tag} = {self.rate(y, values, time, current)}")
-        return {name: f"_d{name}_{tag}" for name in ("x", *self.others)}
 
-    def in_time(self, code: list[str], h: str, steps: int, current: str, name: str = "_dt") -> None:
-        """Append: ``_x``, the others and ``_time`` go on by ``h``."""
+def watch(flow: Flow, current_next: str) -> tuple[str, str]:
+    """Return what watched neurons execute before and after the group's step.
 
-        def at(code: list[str], tag: str, state: State, time: str) -> dict[str, str]:
-            return self.at_point(code, tag, state, time, current)
+    Parameters
+    ----------
+    flow : Flow
+        The right-hand sides.
+    current_next : str
+        The input at the step's end, as it will be if nothing else changes.
+    """
+    # Sums are rounded differently in different loops: nearly the same current is the same.
+    same = "int(t_seen > t - 1.5*dt)*int(v == v_seen)"
+    same += "".join(f"*int({y} == {y}_seen)" for y in flow.others)
+    same += "*int(abs(I - I_seen) <= 1e-9*(abs(I) + abs(I_seen)))"
+    before = [f"_new = 1 - {same}", "t_kept = _new*t + (1 - _new)*t_kept"]
+    for y in ("v", *flow.others):
+        before.append(f"{y}_kept = _new*{y} + (1 - _new)*{y}_kept")
+    before.append("v_seen = v")
+    # Over the threshold when the step starts is a spike, wherever v goes from there.
+    after = [
+        f"_spike = {SPIKE}",
+        "_over = int(v_seen >= _spike)",
+        f"_on = clip(_over + int(v - v_seen >= {least_rise('dt')}), 0, 1)",
+        f"t_seen = _on*t + (1 - _on)*({NEVER_TEXT})",
+        f"I_seen = {current_next}",
+        *(f"{y}_seen = {y}" for y in flow.others),
+        "_v = _over*clip(v, _spike, inf*delta) + (1 - _over)*v",
+        "v_seen = _v",
+        "v = _v",
+    ]
+    return "\n".join(before), "\n".join(after)
 
-        code.append(f"{name} = ({h})/{steps}")
-        for _ in range(steps):
-            runge_kutta(code, ["x", *self.others], "_time", name, at)
 
-    def held(self, code: list[str], h: str, v: str) -> None:
-        """Append: the others and ``_time`` go on by ``h`` while ``v`` stays."""
+def least_rise(h: str) -> str:
+    """Return by how much ``v`` has to rise in a time of ``h``, lest the watch begin anew."""
+    return f"{RISING}*{h}/tau*delta*exp(({BEGIN} - theta_rh)/delta)"
 
-        def at(code: list[str], tag: str, state: State, time: str) -> dict[str, str]:
-            for y in self.others:
-                code.append(f"_d{y}_{tag} = {self.rate(y, {**state, 'v': v}, time, 'I')}")
-            return {y: f"_d{y}_{tag}" for y in self.others}
 
-        code.append(f"_dt = ({h})/{HELD}")
-        for _ in range(HELD):
-            runge_kutta(code, self.others, "_time", "_dt", at)
+def to_threshold(flow: Flow, code: list[str]) -> None:
+    """Append: ``_v`` goes to the threshold, the others and ``_time`` with it.
 
-    def to_threshold(self, code: list[str]) -> None:
-        """Append: ``_x`` goes to ``_x_threshold``, the others and ``_time`` with it."""
+    Where a rate is linear in ``v``, like omega's, its term in ``log(u)`` is integrated in closed
+    form: no step is accurate where it is infinite. ``_z`` is its integral, ``u*log(u) - u``.
+    """
+    endless = {
+        y: f"({gain})*delta/({flow.share})"
+        for y, rate in flow.others.items()
+        if (gain := flow.gain(rate)) is not None
+    }
+    steps = 0
 
-        def at(code: list[str], tag: str, state: State, s: str) -> dict[str, str]:
-            x, inner = (f"{s}**3", f"-3*{s}**2") if self.exponential else (s, "1")
-            d = self.at_point(code, tag, {**state, "x": x}, state["time"], "I")
-            # A membrane that does not rise there has no time of its own: it gets one, and the
-            # reset keeps it within the step.
-            slope, least = (f"-{d['x']}", "1e-6/tau")
-            if not self.exponential:
-                slope, least = d["x"], "1e-6*(threshold - v_reset)/tau"
-            code.append(f"_ptime_{tag} = {inner}/clip({slope}, {least}, inf*({least}))")
-            for y in self.others:
-                code.append(f"_p{y}_{tag} = _ptime_{tag}*{d[y]}")
-            return {name: f"_p{name}_{tag}" for name in ("time", *self.others)}
+    def state_at(state: State, tag: str) -> State:
+        """The state at a node: the variables less what is in closed form."""
+        values = {"v": f"_v{tag}"}
+        for y in flow.others:
+            values[y] = f"({state[y]} + {endless[y]}*_z{tag})" if y in endless else state[y]
+        return values
 
-        root = "**(1.0/3)" if self.exponential else ""
-        code.append(f"_s = _x{root}")
-        code.append(f"_ds = (_x_threshold{root} - _s)/{TO_THRESHOLD}")
-        for _ in range(TO_THRESHOLD):
-            runge_kutta(code, ["time", *self.others], "_s", "_ds", at)
+    def speed(state: State, time: str, tag: str) -> str:
+        """How fast ``u`` falls."""
+        rest, share = flow.at(flow.rest, state, time), flow.at(flow.share, state, time)
+        return f"(_u{tag}*({rest})/delta + {share})"
 
-    def x_of(self, v: str) -> str:
-        """Return the coordinate at ``v``."""
-        y = f"((theta_rh - ({v}))/delta)"
-        return f"clip({y}, 0, inf) + log1p(exp(-abs({y})))" if self.exponential else v
-
-    @property
-    def v_of_x(self) -> str:
-        """What ``v`` is at ``_x``."""
-        if not self.exponential:
-            return "_x"
-        return "theta_rh - delta*(_x + log(-expm1(-clip(_x, 1e-300, 1e300))))"
-
-    @property
-    def over(self) -> str:
-        """The condition that ``_x`` is at the threshold or over it."""
-        return "_x <= _x_threshold" if self.exponential else "_x >= _x_threshold"
-
-    def reset(self, period: str | None, current_then: str) -> str:
-        """Return the statements of a spike.
-
-        Parameters
-        ----------
-        period : str or None
-            The refractory period.
-        current_then : str
-            The input at ``_start``, the start of the step of the release.
-        """
-        here = "clip(owed + int(t_kept == t), 0, 1)" if self.exponential else "owed"
-        code = [f"_up = {here}"]
-        code += [f"_{y} = {y} + _up*({y}_kept - {y})" for y in self.others]
-        code += [
-            "_time = t + dt + _up*(t_kept - t - dt)",
-            f"_x = {self.x_of('v + _up*(v_kept - v)')}",
-            f"_x_threshold = {self.x_of('threshold')}",
-        ]
-        if not self.exponential:
-            d = self.at_point(code, "O", {"x": "_x", **{y: f"_{y}" for y in self.others}}, "t", "I")
-            code.append(f"_fallen = int({d['x']} <= 0*({d['x']}))*(1 - _up)")
-        self.to_threshold(code)
-        code.append("t_spike = clip(_time, t + owed*(t_kept - t), t + dt)")
-        if not self.exponential:
-            code.append("t_spike = t_spike + _fallen*(t - t_spike)")
-        code += [f"_{y} = _{y} + ({jump})" for y, jump in self.jumps.items()]
-        code.append("_time = t_spike")
-        if period is not None:
-            code.append(f"t_release = t_spike + ({period})")
-            self.held(code, "t_release - t_spike", "v_reset")
-        code += ["v_kept = v_reset", "t_kept = _time"]
-        code += [f"{y}_kept = _{y}" for y in self.others]
-        code.append(f"_x = {self.x_of('v_reset')}")
-        if period is None:
-            self.in_time(code, "t + dt - _time", FROM_RESET, "I")
-            code.append(f"owed = int({self.over})")
+    def at(code: list[str], tag: str, state: State, s: str) -> dict[str, str]:
+        if (tag == "A" and steps) or tag == "C":  # where the last step ended; where stage B is
+            code += [f"_{name}{tag} = _{name}{'F' if tag == 'A' else 'B'}" for name in "fulvz"]
         else:
             code += [
-                "_start = clip(timestep(t_release, dt)*dt, t + dt, inf*second)",
-                "_later = int(t_release >= t + dt)",
-                f"_I_then = I + _later*({current_then} - I)",
+                f"_f{tag} = {s}**{POWER - 1}",
+                f"_e{tag} = expm1(clip(_bend*{s}*_f{tag}, -300, -1e-300))",
+                f"_u{tag} = expm1(_e{tag}/_bend)",
+                # du/ds, from here on
+                f"_f{tag} = {POWER}*_f{tag}*(1 + _e{tag})*(1 + _u{tag})",
+                f"_l{tag} = log(_u{tag})",
+                f"_v{tag} = theta_rh - delta*_l{tag}",
+                f"_z{tag} = _u{tag}*(_l{tag} - 1)",
             ]
-            self.in_time(code, "_start - t_release", FROM_RESET, "_I_then")
-            code.append(f"owed = int({self.over})*(1 - _later)")
-        code.append(f"v = clip({self.v_of_x}, {LOWEST}, threshold)")
-        code.append("v = owed*threshold + (1 - owed)*v")
-        if period is not None:
-            self.held(code, "t + dt - _start", "v")
-        code += [f"{y} = _{y}" for y in self.coupled]
-        return "\n".join(code)
+        values, time = state_at(state, tag), state["time"]
+        # A membrane that does not rise there has no time of its own: it gets one, and the reset
+        # keeps it within the step.
+        code.append(f"_ptime_{tag} = -_f{tag}/clip({speed(values, time, tag)}, 1e-6/tau, inf/tau)")
+        for y, rate in flow.others.items():
+            more = f" - {endless[y]}*_l{tag}*_f{tag}" if y in endless else ""
+            code.append(f"_p{y}_{tag} = _ptime_{tag}*({flow.at(rate, values, time)}){more}")
+        return {name: f"_p{name}_{tag}" for name in ("time", *flow.others)}
 
-    def growth(self) -> str:
-        """Return the statements for a neuron in the upswing, before the group's step."""
-        code = [f"{y}_kept = (1 - owed)*{y} + owed*{y}_kept" for y in self.others]
-        code += [
-            "v_kept = (1 - owed)*v + owed*v_kept",
-            "t_kept = (1 - owed)*t + owed*t_kept",
-            *(f"_{y} = {y}" for y in self.others),
-            "_time = t_kept",
-            f"_x = {self.x_of('v')}",
-            f"_x_threshold = {self.x_of('threshold')}",
-        ]
-        # Shorter and shorter towards the step's end, where a blow-up in the next step may be near.
-        for k in range(GROWTH):
-            part = (1 - k / GROWTH) ** GRADE - (1 - (k + 1) / GROWTH) ** GRADE
-            self.in_time(code, f"{part!r}*dt", 1, "I", f"_dt_{chr(97 + k)}")
-        code += [
-            f"v_grown = clip({self.v_of_x}, {LOWEST}, threshold)",
-            f"_spikes = clip(int({self.over}) + int(v >= threshold), 0, 1)",
-            "v_grown = _spikes*threshold + (1 - _spikes)*v_grown",
-            *(f"{y}_grown = _{y}" for y in self.coupled),
-        ]
-        return "\n".join(code)
+    code += [
+        f"_x = {x_of('_v')}",
+        f"_x_end = {x_of(SPIKE)}",
+        "_u = expm1(clip(_x, 0, 300))",
+        f"_speed = {speed({'v': '_v', **{y: f'_{y}' for y in flow.others}}, '_time', '')}",
+        # x bends over time where v rises slowly at first. Taken out, few steps are enough.
+        f"_bend = clip((_speed/(1 + _u)/({flow.share}) - 1)/_x, -0.95/_x, -1e-6/_x)",
+        f"_s = (log1p(_bend*_x)/_bend)**(1.0/{POWER})",
+        f"_ds = ((log1p(_bend*_x_end)/_bend)**(1.0/{POWER}) - _s)/{TO_THRESHOLD}",
+        *(f"_n_{y} = _{y} - {c}*_u*(log(_u) - 1)" for y, c in endless.items()),
+        *(f"_{y} = _n_{y}" for y in endless),
+    ]
+    for steps in range(TO_THRESHOLD):
+        runge_kutta(code, ["time", *flow.others], "_s", "_ds", at)
+    code += [f"_n_{y} = _{y} + {c}*_zF" for y, c in endless.items()]
+    code += [f"_{y} = _n_{y}" for y in endless]
+
+
+def x_of(v: str) -> str:
+    """Return ``x`` at ``v``."""
+    y = f"((theta_rh - ({v}))/delta)"
+    return f"(clip({y}, 0, inf) + log1p(exp(-abs({y}))))"

@@ -1,0 +1,113 @@
+"""The reset of a neuron whose membrane has no closed form: when, where, and on to the step's end.
+
+It runs for spiking neurons only. A leaky membrane goes back from the step's end to the threshold,
+with ``v`` as the independent variable (Hénon, Physica D 5 (1982) 412); an exponential one goes
+there from the state that the watch has kept (see `conex_brian.upswing`), or back too where it has
+come up within the step. From there the jumps, the refractory period, and the rest of the step.
+"""
+
+from __future__ import annotations
+
+from conex_brian import upswing
+from conex_brian.expressions import renamed
+from conex_brian.flow import Flow, State, runge_kutta
+from conex_brian.options import NEVER_TEXT
+
+#: Steps of a leaky membrane back to the threshold, and from the reset on.
+BACK, ON = 2, 1
+
+
+def reset(flow: Flow, period: str | None, current_then: str, current_next: str) -> str:
+    """Return the statements of a spike.
+
+    Parameters
+    ----------
+    flow : Flow
+        The right-hand sides.
+    period : str or None
+        The refractory period, an expression for a time.
+    current_then : str
+        The input at ``_start``, the start of the step of the release.
+    current_next : str
+        The input at the step's end.
+    """
+    exponential = flow.share is not None
+    spike = upswing.SPIKE if exponential else "threshold"
+    states = ["v", *flow.others]
+    code = ["_up = int(t_seen > t - 1.5*dt)", "_time = _up*t_kept + (1 - _up)*(t + dt)"]
+    code += [f"_{y} = _up*{y}_kept + (1 - _up)*{y}" for y in states]
+    code.append("_earliest = _up*t_kept + (1 - _up)*t")
+    if exponential:
+        upswing.to_threshold(flow, code)
+        # The group's step may have come a little early.
+        code.append("t_spike = clip(_time, _earliest, t + 1.25*dt)")
+    else:
+        rate = flow.at(flow.rest, {y: f"_{y}" for y in states}, "t")
+        code.append(f"_fallen = int(({rate})*second <= 0*threshold)*(1 - _up)")
+        to_threshold(flow, code)
+        code.append("_crossing = clip(_time, _earliest, t + dt)")
+        code.append("t_spike = _fallen*t + (1 - _fallen)*_crossing")
+    code += [f"_{y} = _{y} + ({jump})" for y, jump in flow.jumps.items()]
+    code += ["_time = t_spike", "_v = v_reset"]
+    if period is not None:
+        code.append(f"t_release = t_spike + ({period})")
+        flow.held(code, "t_release - t_spike", "v_reset")
+    code += ["t_kept = _time", *(f"{y}_kept = _{y}" for y in states)]
+    later = ""
+    if period is None:
+        go_on(flow, code, "t + dt - _time", "I")
+    else:
+        code += [
+            "_start = clip(timestep(t_release, dt)*dt, t + dt, inf*second)",
+            "_later = int(t_release >= t + dt)",
+            f"_I_then = I + _later*({current_then} - I)",
+        ]
+        go_on(flow, code, "_start - t_release", "_I_then")
+        later = "*(1 - _later)"
+    # Over the threshold again before the step ends: the next spike comes in the next step.
+    code.append(f"_again = int(_v >= {spike}){later}")
+    end = f"clip(_v, {upswing.LOWEST}, {spike})" if exponential else "_v"
+    code.append(f"_end = _again*{spike} + (1 - _again)*({end})")
+    if exponential:
+        rising = f"int(v_reset >= v_upswing)*int(_v - v_reset >= {upswing.least_rise('_rest')})"
+        code.append(f"_on = clip(_again + {rising}{later}, 0, 1)")
+    else:
+        code.append("_on = _again")
+    code += [f"t_seen = _on*t + (1 - _on)*({NEVER_TEXT})", "v = _end"]
+    if period is not None:
+        flow.held(code, "t + dt - _start", "_end")
+    if exponential:
+        code.append(f"I_seen = {renamed(current_next, v='_end', **{y: f'_{y}' for y in flow.others})}")
+        code += ["v_seen = _end", *(f"{y}_seen = _{y}" for y in flow.others)]
+    return "\n".join(code + [f"{y} = _{y}" for y in flow.coupled])
+
+
+def go_on(flow: Flow, code: list[str], h: str, current: str) -> None:
+    """Append: ``_v``, the others and ``_time`` go on by ``h``, which ``_rest`` keeps."""
+    steps = ON if flow.share is None else upswing.FROM_RESET
+    code += [f"_rest = {h}", f"_part = _rest/{steps}"]
+    for _ in range(steps):
+        if flow.share is None:
+            flow.free(code, "_part", current)
+        else:
+            upswing.step(flow, code, "_part", "_time", current)
+            code += ["_n_time = _time + _part", "_time = _n_time"]
+
+
+def to_threshold(flow: Flow, code: list[str]) -> None:
+    """Append: ``_v`` goes to the threshold, the others and ``_time`` with it."""
+
+    def at(code: list[str], tag: str, state: State, v: str) -> dict[str, str]:
+        values = {**{y: state[y] for y in flow.others}, "v": v}
+        code.append(f"_slope_{tag} = {flow.at(flow.rest, values, state['time'])}")
+        # A membrane that does not rise there has no time of its own: it gets one, and the reset
+        # keeps it within the step.
+        least = "1e-6*(threshold - v_reset)/tau"
+        code.append(f"_ptime_{tag} = 1/clip(_slope_{tag}, {least}, inf*({least}))")
+        for y, rate in flow.others.items():
+            code.append(f"_p{y}_{tag} = _ptime_{tag}*({flow.at(rate, values, state['time'])})")
+        return {name: f"_p{name}_{tag}" for name in ("time", *flow.others)}
+
+    code += ["_s = _v", f"_ds = (threshold - _s)/{BACK}"]
+    for _ in range(BACK):
+        runge_kutta(code, ["time", *flow.others], "_s", "_ds", at)
