@@ -69,11 +69,19 @@ def reset(flow: Flow, period: str | None, current_then: str, current_next: str) 
     end = f"clip(_v, {upswing.LOWEST}, {spike})" if exponential else "_v"
     code.append(f"_end = _again*{spike} + (1 - _again)*({end})")
     if exponential:
-        rising = f"int(v_reset >= v_upswing)*int(_v - v_reset >= {upswing.least_rise('_rest')})"
-        code.append(f"_on = clip(_again + {rising}{later}, 0, 1)")
+        # A reset into the upswing is where the watch begins, at the release where there is one.
+        rising = f"int(v_reset >= {upswing.BEGIN})*int(_way*(_v - v_reset) >= _least)"
+        watched = "*int(_end >= v_upswing)" if period is not None else ""
+        code += [
+            f"_least = {upswing.least_rise('v_reset', 'abs(_rest)')}",
+            f"_way = {'1 - 2*_later' if period is not None else '1'}",
+            f"_on = clip(_again + {rising}{watched}, 0, 1)",
+        ]
+        since = "t + _later*(_start - dt - t)" if period is not None else "t"
     else:
         code.append("_on = _again")
-    code += [f"t_seen = _on*t + (1 - _on)*({NEVER_TEXT})", "v = _end"]
+        since = "t"
+    code += [f"t_seen = _on*({since}) + (1 - _on)*({NEVER_TEXT})", "v = _end"]
     if period is not None:
         flow.held(code, "t + dt - _start", "_end")
     if exponential:

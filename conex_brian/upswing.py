@@ -36,9 +36,11 @@ from conex_brian.options import NEVER_TEXT
 if TYPE_CHECKING:
     from conex_brian.models import LIF
 
-#: The watch begins where the blow-up is sqrt(tau/dt) steps away, but not less than this many: with
-#: shorter steps more of them are needed, lest the order be lost.
+#: Where the watch begins, as u: where 0.7*sqrt(tau/dt) steps are left, but not fewer than this
+#: many. Were it always the same number, the order would be lost.
 STEPS_LEFT = 5
+#: The same for Euler's method and rk2 in v, which keep their order only far from the blow-up.
+LAST_OF_ORDER = 0.3
 
 #: Steps of the way to the threshold, and from the reset on.
 TO_THRESHOLD, FROM_RESET = 4, 1
@@ -56,8 +58,9 @@ LOWEST = "v_reset - 1e6*(threshold - v_reset)"
 #: Where the spike is: exp(300) crosses any voltage range within 1e-130 time constants.
 SPIKE = "clip(threshold, v_reset, theta_rh + 300*delta)"
 
-#: What watched neurons must rise by in a step, of what a blow-up rises by where the watch begins.
-RISING = 0.2
+#: How fast v has to rise while a neuron is watched, compared with the blow-up. The way to the
+#: threshold would need many steps where v hardly rises.
+RISING = 0.5
 
 
 def bounds(neuron: LIF, dt: float, names: tuple[str, ...]) -> dict[str, Quantity]:
@@ -68,7 +71,8 @@ def bounds(neuron: LIF, dt: float, names: tuple[str, ...]) -> dict[str, Quantity
     of = ("theta_rh", "delta", "tau", "threshold", "v_reset")
     theta_rh, delta, tau, threshold, v_reset = (np.asarray(getattr(neuron, n)) for n in of)
     h = dt / tau
-    upswing = theta_rh - delta * np.log(np.clip(np.maximum(0.7 * np.sqrt(h), STEPS_LEFT * h), 0, 1))
+    begin = LAST_OF_ORDER if BOUND in names else np.maximum(0.7 * np.sqrt(h), STEPS_LEFT * h)
+    upswing = theta_rh - delta * np.log(np.minimum(begin, 1))
     spike = np.maximum(np.minimum(threshold, theta_rh + 300 * delta), v_reset)
     bound = np.minimum(np.maximum(spike, upswing + 2 * delta), theta_rh + 302 * delta)
     found = {BEGIN: np.minimum(spike, upswing), BOUND: np.maximum(bound, v_reset)}
@@ -177,7 +181,11 @@ def watch(flow: Flow, current_next: str) -> tuple[str, str]:
     same = "int(t_seen > t - 1.5*dt)*int(v == v_seen)"
     same += "".join(f"*int({y} == {y}_seen)" for y in flow.others)
     same += "*int(abs(I - I_seen) <= 1e-9*(abs(I) + abs(I_seen)))"
-    before = [f"_new = 1 - {same}", "t_kept = _new*t + (1 - _new)*t_kept"]
+    before = [
+        f"_new = 1 - {same}",
+        "t_kept = _new*t + (1 - _new)*t_kept",
+        f"t_seen = _new*({NEVER_TEXT}) + (1 - _new)*t_seen",
+    ]
     for y in ("v", *flow.others):
         before.append(f"{y}_kept = _new*{y} + (1 - _new)*{y}_kept")
     before.append("v_seen = v")
@@ -185,8 +193,10 @@ def watch(flow: Flow, current_next: str) -> tuple[str, str]:
     after = [
         f"_spike = {SPIKE}",
         "_over = int(v_seen >= _spike)",
-        f"_on = clip(_over + int(v - v_seen >= {least_rise('dt')}), 0, 1)",
-        f"t_seen = _on*t + (1 - _on)*({NEVER_TEXT})",
+        f"_on = clip(int(v >= _spike) + _over + int(v - v_seen >= {least_rise('v_seen', 'dt')}), 0, 1)",
+        # A refractory neuron that will be released into the upswing waits.
+        "_waits = int(t_seen > t - 0.5*dt)",
+        f"t_seen = _waits*t_seen + (1 - _waits)*(_on*t + (1 - _on)*({NEVER_TEXT}))",
         f"I_seen = {current_next}",
         *(f"{y}_seen = {y}" for y in flow.others),
         "_v = _over*clip(v, _spike, inf*delta) + (1 - _over)*v",
@@ -196,9 +206,9 @@ def watch(flow: Flow, current_next: str) -> tuple[str, str]:
     return "\n".join(before), "\n".join(after)
 
 
-def least_rise(h: str) -> str:
+def least_rise(v: str, h: str) -> str:
     """Return by how much ``v`` has to rise in a time of ``h``, lest the watch begin anew."""
-    return f"{RISING}*{h}/tau*delta*exp(({BEGIN} - theta_rh)/delta)"
+    return f"{RISING}*delta*clip({h}/tau*exp(clip(({v} - theta_rh)/delta, -300, 300)), 0, 1)"
 
 
 def to_threshold(flow: Flow, code: list[str]) -> None:
