@@ -31,7 +31,7 @@ def reset(flow: Flow, period: str | None, current_then: str, current_next: str) 
     current_next : str
         The input at the step's end.
     """
-    exponential = flow.share is not None
+    exponential = bool(flow.share)
     spike = upswing.SPIKE if exponential else "threshold"
     states = ["v", *flow.others]
     code = ["_up = int(t_seen > t - 1.5*dt)", "_time = _up*t_kept + (1 - _up)*(t + dt)"]
@@ -85,21 +85,23 @@ def reset(flow: Flow, period: str | None, current_then: str, current_next: str) 
     if period is not None:
         flow.held(code, "t + dt - _start", "_end")
     if exponential:
-        code.append(f"I_seen = {renamed(current_next, v='_end', **{y: f'_{y}' for y in flow.others})}")
+        code.append(
+            f"I_seen = {renamed(current_next, v='_end', **{y: f'_{y}' for y in flow.others})}"
+        )
         code += ["v_seen = _end", *(f"{y}_seen = _{y}" for y in flow.others)]
     return "\n".join(code + [f"{y} = _{y}" for y in flow.coupled])
 
 
 def go_on(flow: Flow, code: list[str], h: str, current: str) -> None:
     """Append: ``_v``, the others and ``_time`` go on by ``h``, which ``_rest`` keeps."""
-    steps = ON if flow.share is None else upswing.FROM_RESET
+    steps = upswing.FROM_RESET if flow.share else ON
     code += [f"_rest = {h}", f"_part = _rest/{steps}"]
     for _ in range(steps):
-        if flow.share is None:
-            flow.free(code, "_part", current)
-        else:
+        if flow.share:
             upswing.step(flow, code, "_part", "_time", current)
             code += ["_n_time = _time + _part", "_time = _n_time"]
+        else:
+            flow.free(code, "_part", current)
 
 
 def to_threshold(flow: Flow, code: list[str]) -> None:

@@ -85,8 +85,8 @@ class Flow:
     ----------
     rest : str
         The time derivative of ``v``, in an exponential model without the exponential.
-    share : str or None
-        What the exponential adds to ``dv/dt``, over ``delta``; None where there is none.
+    share : str
+        What the exponential adds to ``dv/dt``, over ``delta``; empty where there is none.
     others : mapping
         Each other state variable -> its time derivative.
     jumps : mapping
@@ -96,7 +96,7 @@ class Flow:
     """
 
     rest: str
-    share: str | None
+    share: str
     others: Mapping[str, str]
     jumps: Mapping[str, str]
     kind: str
@@ -116,7 +116,7 @@ class Flow:
         varying = {symbol(name) for name in ("v", "t", "I", *self.others)}
         if compares(expression, symbol("v")) or found == 0 or found.free_symbols & varying:
             return None
-        return sympy_to_str(found)
+        return str(sympy_to_str(found))
 
     def at(self, text: str, state: State, time: str, current: str = "I") -> str:
         """Return a right-hand side at a point."""

@@ -150,23 +150,21 @@ def make_timing(
     if closed and current.kind == CONSTANT and method in ("exact", "exponential_euler"):
         units = {"t_spike": "second", "t_next": "second", "v_next": voltage}
         units |= {} if period is None else {"t_release": "second"}
-        return Timing(
-            neuron.condition, reset_text(current, period), _lines(units), _never(units)
-        )
+        return Timing(neuron.condition, reset_text(current, period), _lines(units), _never(units))
     return _general(neuron, current, method, period)
 
 
 def _general(neuron: LIF, current: Input, method: str, period: str | None) -> Timing:
     unit = {kind: unit_text(admitted[0]) for kind, admitted in neuron.dimensions.items()}
     kinds = {"v": "voltage", **{name: kind for name, (_, kind) in neuron.states.items()}}
-    rest, share = (neuron.F, None) if neuron.linear else split(neuron.F)
+    rest, share = (neuron.F, "") if neuron.linear else split(neuron.F)
     rates = {**neuron.rates, "v": neuron.rates["v"].replace(neuron.F, rest)}
     lines = [f"d{name}/dt = {rate} : {unit[kinds[name]]}" for name, rate in rates.items()]
     # What is constant within a step is looked up, not computed again.
     given = Equations(f"I : {unit['current']}") if current.kind == CONSTANT else current.equations
     equations = Equations("\n".join(lines)) + given
     texts = {name: rate.code for name, rate in equations.get_substituted_expressions()}
-    share = share and f"({share})/tau"
+    share = f"({share})/tau" if share else ""
     flow = Flow(texts.pop("v"), share, texts, neuron.jumps, current.kind)
 
     units = {"t_spike": "second", "t_kept": "second", "t_seen": "second"}
@@ -176,7 +174,8 @@ def _general(neuron: LIF, current: Input, method: str, period: str | None) -> Ti
         units |= {f"{name}_seen": unit_text(equations[name].dim) for name in ("v", *flow.others)}
         units["I_seen"] = unit["current"]
     text = _lines(units)
-    threshold, step, watch, bounds = neuron.condition, None, None, ()
+    threshold, step, watch = neuron.condition, None, None
+    bounds: tuple[str, ...] = ()
     later = input_at(current, "(t + dt)")
     if share:
         threshold = f"v >= {upswing.SPIKE}"
@@ -260,8 +259,12 @@ def step(
     code = update(equations, variables, options)
     if timing.watch is not None:
         return f"{code}\nv = clip(v, {upswing.LOWEST}, {upswing.BOUND})"
-    over = "int(v >= threshold)" + ("*int(t >= t_release)" if refractory else "")
-    floor = f"_floor = threshold - 1e30*(threshold - v_reset)*(1 - {over})"
+    # Far below where v is under the threshold, and at the threshold else: all that a compiler has
+    # to make of it are minima and maxima.
+    below = "clip(v - threshold, v_reset - threshold, 0*threshold)"
+    if refractory:
+        below += " - int(t < t_release)*(threshold - v_reset)"
+    floor = f"_floor = threshold + 1e30*({below})"
     return "\n".join([floor, code, "v = clip(v, _floor, inf*(threshold - v_reset))"])
 
 

@@ -43,7 +43,7 @@ STEPS_LEFT = 5
 LAST_OF_ORDER = 0.3
 
 #: Steps of the way to the threshold, and from the reset on.
-TO_THRESHOLD, FROM_RESET = 4, 1
+TO_THRESHOLD, FROM_RESET = 4, 2
 
 #: The independent variable of the way to the threshold is this root of time.
 POWER = 3
@@ -60,7 +60,7 @@ SPIKE = "clip(threshold, v_reset, theta_rh + 300*delta)"
 
 #: How fast v has to rise while a neuron is watched, compared with the blow-up. The way to the
 #: threshold would need many steps where v hardly rises.
-RISING = 0.5
+RISING = 0.3
 
 
 def bounds(neuron: LIF, dt: float, names: tuple[str, ...]) -> dict[str, Quantity]:
@@ -152,7 +152,7 @@ def step(
         "_v = _n_v",
     ]
     for y in flow.others:
-        total = " + ".join(f"{w}_m{y}_{tag}" for w, tag in zip(("", "2*", "2*", ""), "ABCD"))
+        total = f"_m{y}_A + 2*_m{y}_B + 2*_m{y}_C + _m{y}_D"
         code += [f"_n_{y} = _{y} + ({total})/6", f"_{y} = _n_{y}"]
 
 
@@ -193,7 +193,8 @@ def watch(flow: Flow, current_next: str) -> tuple[str, str]:
     after = [
         f"_spike = {SPIKE}",
         "_over = int(v_seen >= _spike)",
-        f"_on = clip(int(v >= _spike) + _over + int(v - v_seen >= {least_rise('v_seen', 'dt')}), 0, 1)",
+        f"_rises = int(v >= _spike) + int(v - v_seen >= {least_rise('v_seen', 'dt')})",
+        "_on = clip(_over + _rises, 0, 1)",
         # A refractory neuron that will be released into the upswing waits.
         "_waits = int(t_seen > t - 0.5*dt)",
         f"t_seen = _waits*t_seen + (1 - _waits)*(_on*t + (1 - _on)*({NEVER_TEXT}))",
@@ -222,7 +223,6 @@ def to_threshold(flow: Flow, code: list[str]) -> None:
         for y, rate in flow.others.items()
         if (gain := flow.gain(rate)) is not None
     }
-    steps = 0
 
     def state_at(state: State, tag: str) -> State:
         """The state at a node: the variables less what is in closed form."""
@@ -237,7 +237,8 @@ def to_threshold(flow: Flow, code: list[str]) -> None:
         return f"(_u{tag}*({rest})/delta + {share})"
 
     def at(code: list[str], tag: str, state: State, s: str) -> dict[str, str]:
-        if (tag == "A" and steps) or tag == "C":  # where the last step ended; where stage B is
+        # Where the last step ended; where stage B is.
+        if (tag == "A" and "_s = _n_s" in code) or tag == "C":
             code += [f"_{name}{tag} = _{name}{'F' if tag == 'A' else 'B'}" for name in "fulvz"]
         else:
             code += [
@@ -271,7 +272,7 @@ def to_threshold(flow: Flow, code: list[str]) -> None:
         *(f"_n_{y} = _{y} - {c}*_u*(log(_u) - 1)" for y, c in endless.items()),
         *(f"_{y} = _n_{y}" for y in endless),
     ]
-    for steps in range(TO_THRESHOLD):
+    for _ in range(TO_THRESHOLD):
         runge_kutta(code, ["time", *flow.others], "_s", "_ds", at)
     code += [f"_n_{y} = _{y} + {c}*_zF" for y, c in endless.items()]
     code += [f"_{y} = _n_{y}" for y in endless]

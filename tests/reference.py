@@ -5,7 +5,7 @@ All times are in ms, voltages and currents (times R) in mV.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -50,12 +50,17 @@ def leaky_spike_times(
 
 
 def exponential_spike_times(
-    p: Mapping[str, float], duration: float, t_ref: float = 0.0, rtol: float = 1e-12
+    p: Mapping[str, float],
+    duration: float,
+    t_ref: float = 0.0,
+    rtol: float = 1e-12,
+    kicks: Sequence[tuple[float, float]] = (),
 ) -> np.ndarray:
     """Return an AELIF neuron's spike times by DOP853 with event location.
 
     Integrates ``x = log(1 + exp((theta_rh - v)/delta))``, which does not blow up with v. ``p`` has
-    R times alpha, beta and I as ``Ra``, ``Rb`` and ``RI``; omega is R*omega, 0 at first.
+    R times alpha, beta and I as ``Ra``, ``Rb`` and ``RI``; omega is R*omega, 0 at first. ``kicks``
+    are times and what they add to v; one in a refractory period does nothing.
     """
     tau, delta, theta, v_rest = p["tau"], p["delta"], p["theta_rh"], p["v_rest"]
 
@@ -76,15 +81,17 @@ def exponential_spike_times(
 
     crossing.terminal = True  # type: ignore[attr-defined]
     t, state, times = 0.0, [x_of(v_rest), 0.0], []
+    stops = [*sorted(kicks), (duration, 0.0)]
     while t < duration:
-        run = solve_ivp(
-            free, (t, duration), state, "DOP853", rtol=rtol, atol=1e-14, events=crossing
-        )
-        t = run.t[-1]
-        if run.status == 1:
+        stop, kick = next(one for one in stops if one[0] > t)
+        run = solve_ivp(free, (t, stop), state, "DOP853", rtol=rtol, atol=1e-14, events=crossing)
+        t, state = run.t[-1], [float(one) for one in run.y[:, -1]]
+        if run.status == 0 and kick:
+            state[0] = x_of(v_of(state[0]) + kick)
+        if run.status == 1 or crossing(t, np.array(state)) <= 0:
             times.append(t)
             steady = p["Ra"] * (p["v_reset"] - v_rest)
-            omega = run.y[1, -1] + p["Rb"]
+            omega = state[1] + p["Rb"]
             # In the refractory period v stays at v_reset.
             omega = steady + (omega - steady) * np.exp(-t_ref / p["w_tau"])
             t, state = t + t_ref, [x_of(p["v_reset"]), omega]
