@@ -224,7 +224,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     both[0].set_ylabel("time for a neuron and simulated second (µs)")
     figure.suptitle(
         f"AELIF, {results['sets']} parameter sets, {results['duration']:g} ms; "
-        f"dt {STEPS[0]:g} to {STEPS[-1]:g} ms"
+        f"points: dt {', '.join(f'{dt:g}' for dt in STEPS)} ms"
     )
     handles, labels = both[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
@@ -240,10 +240,10 @@ def mark_steps(axes: Axes, rows: list[Row], field: str) -> None:
             axes.annotate(
                 f"{row.dt:g} ms",
                 (getattr(row, field), row.microseconds),
-                xytext=(-6, -6),
+                xytext=(7, 3),
                 textcoords="offset points",
-                ha="right",
-                va="top",
+                ha="left",
+                va="bottom",
                 color=STYLES["rk4", "precise"]["color"],
             )
 
