@@ -27,7 +27,7 @@ import numpy as np
 from brian2 import NeuronGroup, ms, prefs
 
 from conex_brian import AELIF, LIF
-from timing import WARM_UP, Measure, alternate, build, machine, seconds, spikes
+from timing import VECTOR_EXP, WARM_UP, Measure, alternate, build, machine, seconds, spikes
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from live_conex import load_conex, missing_packages
@@ -48,9 +48,6 @@ KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(8 * 2**30),
     "MALLOC_TOP_PAD_": str(256 * 2**20),
 }
-# glibc declares its vector exp only where __FAST_MATH__ is defined, and Brian2's own flags
-# (-ffast-math -fno-finite-math-only) undefine it: without these, exponentials come one by one.
-VECTOR_EXP = ["-D__FAST_MATH__", "-mprefer-vector-width=512"]
 
 
 def parameters(model: str) -> dict[str, float]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -24,8 +25,15 @@ from brian2 import (
     set_device,
 )
 
+from conex_brian import spike_monitor
+
 #: Steps before the clock starts: caches are filled and memory is touched for the first time.
 WARM_UP = 5
+
+#: Compiler flags beside Brian2's. glibc declares its vector exp only where __FAST_MATH__ is
+#: defined, and Brian2's own (-ffast-math -fno-finite-math-only) undefine it: without these,
+#: exponentials come one by one.
+VECTOR_EXP = ["-D__FAST_MATH__", "-mprefer-vector-width=512"]
 
 #: A measurement: seconds of the timed steps, and the spikes of all steps.
 Measure = Callable[[], tuple[float, int]]
@@ -41,10 +49,13 @@ class Program:
         Where it was built.
     counts : Path
         The file with each neuron's number of spikes, which a run writes anew.
+    records : tuple of Path
+        The files with the neurons and the times, in seconds, of the spikes that were recorded.
     """
 
     directory: Path
     counts: Path
+    records: tuple[Path, ...] = ()
 
     def run(self) -> tuple[float, int]:
         """Run it once; return the seconds of its timed steps, and the spikes of all steps."""
@@ -57,6 +68,22 @@ class Program:
         )
         return float(done.stdout), int(np.fromfile(self.counts, dtype=np.int32).sum())
 
+    def copied(self, directory: Path) -> Program:
+        """Return a copy that needs no compiling and stays when its sources are compiled anew."""
+        sources = shutil.ignore_patterns("*.o", "*.cpp", "*.h", "brianlib")
+        shutil.copytree(self.directory, directory, ignore=sources)
+        paths = [directory / path.relative_to(self.directory) for path in self.records]
+        counts = directory / self.counts.relative_to(self.directory)
+        return replace(self, directory=directory, counts=counts, records=tuple(paths))
+
+    def recorded(self, neurons: int) -> list[np.ndarray]:
+        """Return the spike times in ms of each of the ``neurons`` recorded, from the last run."""
+        of, times = (
+            np.fromfile(path, dtype=dtype)
+            for path, dtype in zip(self.records, (np.int32, float), strict=True)
+        )
+        return [1e3 * times[of == k] for k in range(neurons)]
+
 
 def build(
     directory: Path,
@@ -65,6 +92,7 @@ def build(
     dt: Quantity,
     *,
     processor_time: bool = False,
+    recorded: int = 0,
 ) -> Program:
     """Build a C++ standalone program that simulates a group.
 
@@ -81,6 +109,9 @@ def build(
     processor_time : bool, optional
         Whether the program takes the processor's time, which others on the machine disturb less.
         Default: the wall clock's, which a user waits for.
+    recorded : int, optional
+        Of how many neurons, the first ones, the program records the spike times: exact ones, where
+        the group has them.
     """
     clock = "std::chrono::steady_clock::now()"
     elapsed = f"std::chrono::duration<double>({clock} - started).count()"
@@ -95,13 +126,24 @@ def build(
     # Counts alone, so that equal work can be seen and hardly costs anything.
     monitor = SpikeMonitor(group, record=False)
     network = Network(group, monitor)
+    if recorded:
+        some = group[:recorded]
+        exact = "t_spike" in group.variables
+        record = spike_monitor(some) if exact else SpikeMonitor(some)
+        network.add(record)
     network.run(WARM_UP * dt, namespace={})
     device.insert_code("main", f"const auto started = {clock};")
     network.run(steps * dt, namespace={})
     device.insert_code("main", f"std::cout << {elapsed} << std::endl;")
     device.build(directory=str(directory), compile=True, run=False, with_output=False)
-    name = device.get_array_filename(monitor.variables["count"])
-    program = Program(directory, Path(device.results_dir) / name)
+
+    def result(of: SpikeMonitor, name: str) -> Path:
+        return Path(device.results_dir) / device.get_array_filename(of.variables[name])
+
+    program = Program(directory, result(monitor, "count"))
+    if recorded:
+        names = ("i", "t_spike" if exact else "t")
+        program = replace(program, records=tuple(result(record, name) for name in names))
     device.reinit()
     return program
 

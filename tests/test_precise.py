@@ -20,11 +20,11 @@ from brian2 import (
     nA,
     run,
     second,
-    uS,
 )
 
 import conex_brian
-from conex_brian import AELIF, ELIF, LIF
+from conex_brian import ELIF, LIF
+from neurons import adaptive_model, random_adaptive
 from reference import exponential_spike_times, leaky_spike_times
 
 # Rounding errors of 1e-16 in v, over a slope of at least 1e-3 mV/ms, and up to 1000 spikes.
@@ -305,42 +305,6 @@ def test_a_monitor_of_a_group_without_exact_times_is_refused() -> None:
         conex_brian.spike_monitor(neuron.group(1))
     with pytest.raises(ValueError, match="t_spike is read after the reset only"):
         conex_brian.spike_monitor(neuron.group(1, spike_timing="precise"), when="end")
-
-
-def random_adaptive(n: int, seed: int) -> list[dict[str, float]]:
-    """Return AELIF neurons in mV and ms (currents times R): both bifurcations, some bursting."""
-    r, out = np.random.default_rng(seed), []
-    for i in range(n):
-        hopf, bursting = i % 2 == 0, i % 3 == 0
-        tau, w_tau, delta = r.uniform(5, 25), r.uniform(30, 200), r.uniform(0.8, 3)
-        ratio = tau / w_tau
-        Ra = ratio * (r.uniform(1.2, 4) if hopf else r.uniform(-0.5, 0.8))
-        theta_rh = r.uniform(-52, -48)
-        v_rest = theta_rh - r.uniform(10, 20)
-        above = min(5, 2.5 * delta) * r.uniform(0.3, 1)
-        v_reset = theta_rh + (above if bursting else -r.uniform(3, 15))
-        # Naud et al. 2008: where the resting state is lost.
-        g = 1 + Ra
-        rheobase = g * (theta_rh - v_rest - delta + delta * np.log(1 + ratio if hopf else g))
-        rheobase += delta * (Ra - ratio) if hopf else 0
-        out.append({
-            "tau": tau, "v_rest": v_rest, "theta_rh": theta_rh, "delta": delta, "Ra": Ra,
-            "threshold": max(theta_rh + delta * r.uniform(2, 25), v_reset + 2 * delta),
-            "v_reset": v_reset, "RI": rheobase * r.uniform(1.1, 2) + 2, "w_tau": w_tau,
-            "Rb": r.uniform(1, 10) * (2 if bursting else 1),
-        })  # fmt: skip
-    return out
-
-
-def adaptive_model(sets: list[dict[str, float]]) -> tuple[AELIF, Any]:
-    """Return the model and the current; R is 80 Mohm."""
-    p = {name: np.array([one[name] for one in sets]) for name in sets[0]}
-    model = AELIF(
-        R=80 * Mohm, threshold=p["threshold"] * mV, tau=p["tau"] * ms, v_reset=p["v_reset"] * mV,
-        v_rest=p["v_rest"] * mV, delta=p["delta"] * mV, theta_rh=p["theta_rh"] * mV,
-        alpha=p["Ra"] / 80 * uS, beta=p["Rb"] / 80 * nA, w_tau=p["w_tau"] * ms,
-    )  # fmt: skip
-    return model, p["RI"] / 80 * nA
 
 
 # The largest error in ms that a user may count on, by the time step.

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import Mohm, Network, SpikeMonitor, ms, mV, pA
+from brian2 import Mohm, Network, SpikeMonitor, Synapses, ms, mV, pA
 
 from conex_brian import LIF
 from conex_brian.inputs import CONDUCTANCE, CONSTANT, DECAYING, GENERAL
 from conex_brian.integration import LINEAR, METHODS, NONLINEAR
+from networks import CORRECTED, INPUT
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.S)
@@ -48,6 +49,24 @@ def test_precise_spikes_are_between_the_steps() -> None:
     late = (scope["spikes"].t_spike - scope["spikes"].t) / ms
     assert len(late) == 100
     assert np.all((late > 0) & (late < 0.1))
+
+
+def test_the_correction_of_synapses_is_the_one_that_is_tested_and_runs() -> None:
+    (code,) = [block for block in BLOCKS if "on_pre" in block]
+    neuron = run_block(BLOCKS[0])["neuron"]
+    group = neuron.group(
+        2, I=INPUT, spike_timing="precise", refractory=2 * ms, namespace={"tau_syn": 5 * ms}
+    )
+    group.I_ext = [65, 0] * pA
+    scope = run_block(code, group=group, Synapses=Synapses, ms=ms)
+    assert scope["on_pre"].strip() == CORRECTED
+    synapses = scope["synapses"]
+    synapses.connect(i=0, j=1)
+    synapses.weight = 1 * pA
+    synapses.namespace["tau_syn"] = 5 * ms
+    Network(group, synapses).run(40 * ms)
+    since = 40 - group.t_spike[0] / ms - 1.5
+    assert group.I_syn[1] / pA == pytest.approx(np.exp(-since / 5), rel=1e-6)
 
 
 def test_a_model_of_your_own_fires() -> None:
