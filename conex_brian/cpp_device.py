@@ -42,9 +42,9 @@ _STATE = ".conex_build"
 
 _OPENMP = "devices.cpp_standalone.openmp_threads"
 _FLAGS = "codegen.cpp.extra_compile_args"
-_GCC_FLAGS = "codegen.cpp.extra_compile_args_gcc"
+GCC_FLAGS = "codegen.cpp.extra_compile_args_gcc"
 _MAKE = "devices.cpp_standalone.make_cmd_unix"
-_MAKE_ARGUMENTS = "devices.cpp_standalone.extra_make_args_unix"
+MAKE_ARGUMENTS = "devices.cpp_standalone.extra_make_args_unix"
 
 
 class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
@@ -71,7 +71,7 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
 
     def code_object(self, *arguments: Any, **options: Any) -> Any:
         """Make a code object, whose text depends on the number of threads."""
-        with _preferences(self._openmp()):
+        with preferences(self._openmp()):
             return super().code_object(*arguments, **options)
 
     def build(
@@ -84,12 +84,12 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
         options.pop("threads", None)
         if directory is None:
             directory = (self.build_options or {}).get("directory")
-        directory = _temporary() if directory is None else os.fspath(directory)
+        directory = temporary_directory() if directory is None else os.fspath(directory)
         changes: dict[str, Any] = self._openmp()
         kept = list(self.extra_compile_args)
         if _unix():
             given = prefs[_FLAGS]
-            chosen = compilers.choose(prefs[_GCC_FLAGS] if given is None else given)
+            chosen = compilers.choose(prefs[GCC_FLAGS] if given is None else given)
             if chosen.reason:
                 logger.warn(
                     f"Exponentials are not vectorised: {chosen.reason}. Results are right, but "
@@ -100,9 +100,9 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
                 # Not through the preference: Brian2 calls the compiler for each flag there.
                 self.extra_compile_args = [*kept, *chosen.checked]
                 changes[_FLAGS] = []
-            changes[_MAKE_ARGUMENTS] = _limited(prefs[_MAKE_ARGUMENTS])
+            changes[MAKE_ARGUMENTS] = limited(prefs[MAKE_ARGUMENTS])
         try:
-            with _preferences(changes):
+            with preferences(changes):
                 super().build(directory, results_directory, **options)
         finally:
             self.extra_compile_args = kept
@@ -118,7 +118,7 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
             [
                 (place / "makefile").read_text(),
                 prefs[_MAKE],
-                *(word for word in prefs[_MAKE_ARGUMENTS] if not word.startswith("-j")),
+                *(word for word in prefs[MAKE_ARGUMENTS] if not word.startswith("-j")),
             ]
         )
         key = compilers.digest("program", brian2.__version__, tools, files)
@@ -235,7 +235,7 @@ def _unix() -> bool:
 
 
 @contextmanager
-def _preferences(changes: Mapping[str, Any]) -> Iterator[None]:
+def preferences(changes: Mapping[str, Any]) -> Iterator[None]:
     """Give Brian2's preferences other values for a while."""
     before = {name: prefs[name] for name in changes}
     try:
@@ -247,7 +247,7 @@ def _preferences(changes: Mapping[str, Any]) -> Iterator[None]:
             prefs[name] = value
 
 
-def _limited(arguments: list[str]) -> list[str]:
+def limited(arguments: list[str]) -> list[str]:
     """Return make's arguments with a limit where there was none: Brian2 2.9 starts all at once."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [f"-j{count or 1}" if word == "-j" else word for word in arguments]
@@ -291,7 +291,7 @@ def _install(content: bytes, program: Path) -> bool:
 _folders: list[tuple[int, str]] = []
 
 
-def _temporary() -> str:
+def temporary_directory() -> str:
     """Return a new directory, which is removed when this process ends."""
     folder = tempfile.mkdtemp(prefix="conex_brian_")
     if not _folders:

@@ -9,11 +9,12 @@ Brian2's own `brian2.set_device` goes on working, before and after.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from typing import Any
 
 import numpy as np
-from brian2 import set_device
+from brian2 import prefs, set_device
 
 from conex_brian.build_cache import clear_build_cache
 from conex_brian.dimensions import short
@@ -96,6 +97,67 @@ def _check_directory(directory: Any) -> str | None:
     return path
 
 
-def use_cuda() -> None:
-    """See conex_brian.cuda."""
-    raise NotImplementedError
+def use_cuda(
+    directory: str | os.PathLike[str] | None = None,
+    *,
+    compute_capability: float | None = None,
+    build_on_run: bool = True,
+    **build_options: Any,
+) -> None:
+    """Simulate on an NVIDIA GPU with Brian2CUDA.
+
+    As ``set_device('cuda_standalone')`` of brian2cuda, and besides: what CUDA 12 and 13 need is
+    set, curand is taken from PyPI's packages where the CUDA toolkit has none, and resets are
+    written so that ``spike_timing='precise'`` compiles. Needs Python 3.12 or later and
+    ``pip install 'conex_brian[cuda]'``. Brian2's preferences stay as they are.
+
+    Parameters
+    ----------
+    directory : path, optional
+        Where the program and its results are written. Default: a new temporary directory for each
+        build, removed when the process ends.
+    compute_capability : float, optional
+        The GPU that the program is for, such as 9.0; no GPU is needed to build it. Default: the
+        GPU of this machine, or what Brian2CUDA's preferences say.
+    build_on_run, **build_options
+        As for `use_cpp`; the options are those of Brian2CUDA's ``device.build()``.
+
+    Raises
+    ------
+    ImportError
+        If brian2cuda is not installed.
+    RuntimeError
+        If nvcc or curand is missing; when building or running, if there is no GPU.
+    TypeError, ValueError
+        If ``directory`` or ``compute_capability`` is no directory or positive number.
+    """
+    path = _check_directory(directory)
+    if compute_capability is not None:
+        compute_capability = _check_capability(compute_capability)
+    if importlib.util.find_spec("brian2cuda") is None:
+        raise ImportError(
+            "use_cuda() needs brian2cuda, which is not installed. With Python 3.12 or later: "
+            "pip install 'conex_brian[cuda]'"
+        )
+    from conex_brian import cuda, cuda_device
+
+    set_device(
+        cuda_device.NAME,
+        build_on_run=build_on_run,
+        directory=path,
+        toolkit=cuda.find_toolkit(prefs["devices.cuda_standalone.cuda_backend.cuda_path"]),
+        compute_capability=compute_capability,
+        **build_options,
+    )
+
+
+def _check_capability(capability: Any) -> float:
+    number = isinstance(capability, (int, float, np.integer, np.floating))
+    if isinstance(capability, (bool, np.bool_)) or not number:
+        raise TypeError(
+            f"compute_capability = {short(capability)}: it needs a number such as 9.0, or None "
+            "for the GPU of this machine."
+        )
+    if not 1 <= capability < 100:
+        raise ValueError(f"compute_capability = {capability}: it needs a number such as 9.0.")
+    return float(capability)

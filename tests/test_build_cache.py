@@ -529,9 +529,10 @@ def test_a_real_program_survives_a_bad_cache(cache: Path) -> None:
 @needs_compiler
 @pytest.mark.slow
 def test_a_program_made_with_foreign_parts_is_not_kept(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A header of the user's is not covered by the key: it may change."""
+    caplog.set_level("INFO", logger="brian2")
     header = tmp_path / "mine" / "mine.h"
     header.parent.mkdir()
     prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O0", "-std=c++17"]
