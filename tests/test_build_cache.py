@@ -547,6 +547,7 @@ def test_a_program_made_with_foreign_parts_is_not_kept(
             raise AssertionError
 
         brian2.start_scope()
+        BrianLogger._log_messages.clear()
         use_cpp(directory=tmp_path / "project")
         with catch_logs(log_level=20, only_from=("conex_brian",)) as found:
             group = NeuronGroup(2, "v : 1", name="group")

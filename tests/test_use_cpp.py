@@ -124,6 +124,8 @@ def test_the_spikes_are_those_of_brian2s_own_device_whatever_the_threads(tmp_pat
     for threads in (1, 2, 3):
         use_cpp(threads, build_on_run=False)
         check_same(simulate(build=True), expected)
+        program = Path(brian2.device.project_dir, "main").read_bytes()
+        assert (b"_ZGV" in program) == (compilers.choose(prefs[FLAGS]).reason == "")
         brian2.device.reinit()
         reset_device()
 
@@ -142,7 +144,6 @@ def test_arguments_change_a_built_program(
     network = Network(group, spikes, name="net")
     network.run(50 * ms)
     brian2.device.build(run=False)
-    assert b"_ZGV" in (tmp_path / "here" / "main").read_bytes() or sys.platform != "linux"
     counts = []
     for arguments in ({}, {group.tau: 5 * ms}, {group.I: 100 * pA}, ["group.tau=0.005"]):
         brian2.device.run(run_args=arguments)
