@@ -7,7 +7,6 @@ code or builds: whoever selects Brian2's own device gets what Brian2 always did.
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import os
 import re
@@ -16,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import IO, Any
 
@@ -101,6 +101,12 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
                 self.extra_compile_args = [*kept, *chosen.checked]
                 changes[_FLAGS] = []
             changes[MAKE_ARGUMENTS] = limited(prefs[MAKE_ARGUMENTS])
+        else:
+            logger.warn(
+                "On Windows exponentials are not vectorised and programs are compiled anew each "
+                "time. Results are right.",
+                once=True,
+            )
         try:
             with preferences(changes):
                 super().build(directory, results_directory, **options)
@@ -288,22 +294,11 @@ def _install(content: bytes, program: Path) -> bool:
     return True
 
 
-_folders: list[tuple[int, str]] = []
-
-
 def temporary_directory() -> str:
-    """Return a new directory, which is removed when this process ends."""
+    """Return a new directory, which is removed when this process ends, a pool's worker too."""
     folder = tempfile.mkdtemp(prefix="conex_brian_")
-    if not _folders:
-        atexit.register(_remove_folders)
-    _folders.append((os.getpid(), folder))
+    Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=0)
     return folder
-
-
-def _remove_folders() -> None:
-    for process, folder in _folders:
-        if process == os.getpid():  # A forked process leaves its parent's alone.
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 cpp_device = CachedCPPDevice()

@@ -422,6 +422,36 @@ def test_an_interrupted_build_leaves_nothing_that_is_used(
     assert build(directory=place) == every
 
 
+def test_a_build_waits_until_a_killed_ones_compiler_has_ended(
+    build: Callable[..., int], tmp_path: Path
+) -> None:
+    """Whoever compiles holds a lock, and so do the compiler's processes."""
+    script = """
+import fcntl, sys, time
+file = open(sys.argv[1], 'a')
+fcntl.flock(file, fcntl.LOCK_EX)
+print('locked', flush=True)
+time.sleep(0.5)
+"""
+    place = tmp_path / "project"
+    place.mkdir()
+    command = [sys.executable, "-c", script, str(place / ".conex_build")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "locked\n"
+        assert build(directory=place) > 5
+        assert other.poll() == 0
+    if Path("/proc/self/fd").is_dir():
+        compiler = tmp_path / "c++"
+        held = "#!/bin/sh\nreadlink /proc/self/fd/* | grep -q conex_build || exit 1\n"
+        probing = '*probe*|"--version")'
+        rest = compiler.read_text().partition("\n")[2]
+        compiler.write_text(
+            f'#!/bin/sh\ncase "$*" in {probing} ;; *) sh "$0.held" || exit 1;; esac\n{rest}'
+        )
+        compiler.with_name("c++.held").write_text(held)
+        assert build(directory=place) > 5
+
+
 def test_a_program_from_the_cache_replaces_an_older_one(
     build: Callable[..., int], tmp_path: Path
 ) -> None:
