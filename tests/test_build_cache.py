@@ -23,7 +23,7 @@ from brian2 import BrianLogger, Network, NeuronGroup, ms, prefs
 from brian2.devices.device import reset_device
 from brian2.utils.logger import catch_logs
 
-from conex_brian import build_cache, compilers
+from conex_brian import build_cache, compilers, cpp_device
 from conex_brian.devices import clear_build_cache, use_cpp
 
 REPOSITORY = Path(__file__).parents[1]
@@ -38,6 +38,13 @@ case "$*" in
 esac
 while [ $# -gt 1 ]; do [ "$1" = -o ] && echo 'exit 0' > "$2" && chmod +x "$2"; shift; done
 true
+"""
+
+#: Its first lines where it fails to compile unless {held} is true.
+SHARING = """#!/bin/sh
+case "$*" in
+    -c*) {held} || exit 1;;
+esac
 """
 
 #: What some tests change.
@@ -422,34 +429,47 @@ def test_an_interrupted_build_leaves_nothing_that_is_used(
     assert build(directory=place) == every
 
 
-def test_a_build_waits_until_a_killed_ones_compiler_has_ended(
-    build: Callable[..., int], tmp_path: Path
+def test_a_build_waits_until_another_in_its_directory_has_ended(
+    build: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever compiles holds a lock, and so do the compiler's processes."""
     script = """
-import fcntl, sys, time
+import fcntl, os, sys, time
 file = open(sys.argv[1], 'a')
 fcntl.flock(file, fcntl.LOCK_EX)
 print('locked', flush=True)
+sys.stdin.readline()
 time.sleep(0.5)
+sys.exit(os.path.exists(sys.argv[2]))
 """
     place = tmp_path / "project"
     place.mkdir()
-    command = [sys.executable, "-c", script, str(place / ".conex_build")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout is not None and other.stdout.readline() == "locked\n"
-        assert build(directory=place) > 5
-        assert other.poll() == 0
-    if Path("/proc/self/fd").is_dir():
-        compiler = tmp_path / "c++"
-        held = "#!/bin/sh\nreadlink /proc/self/fd/* | grep -q conex_build || exit 1\n"
-        probing = '*probe*|"--version")'
-        rest = compiler.read_text().partition("\n")[2]
-        compiler.write_text(
-            f'#!/bin/sh\ncase "$*" in {probing} ;; *) sh "$0.held" || exit 1;; esac\n{rest}'
-        )
-        compiler.with_name("c++.held").write_text(held)
-        assert build(directory=place) > 5
+    command = [sys.executable, "-c", script, str(place / ".conex_build"), str(place / "main.o")]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None and other.stdin is not None
+    assert other.stdout.readline() == "locked\n"
+    real = cpp_device.fcntl.flock
+
+    def flock(file: Any, how: int) -> None:
+        try:
+            real(file, how)
+        except BlockingIOError:  # Now the other one may end, once it has seen nothing compiled.
+            print(file=other.stdin, flush=True)
+            raise
+
+    monkeypatch.setattr(cpp_device.fcntl, "flock", flock)
+    assert build(directory=place) > 5
+    assert other.wait() == 0
+    other.communicate()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux's /proc")
+def test_the_compiler_shares_the_lock(build: Callable[..., int], tmp_path: Path) -> None:
+    """So a killed build's directory is locked until its compiler has ended too."""
+    held = "readlink /proc/self/fd/* | grep -q conex_build"
+    compiler = tmp_path / "c++"
+    text = compiler.read_text()
+    compiler.write_text(text.replace("#!/bin/sh\n", SHARING.format(held=held)))
+    assert build() > 5
 
 
 def test_a_program_from_the_cache_replaces_an_older_one(
@@ -460,6 +480,39 @@ def test_a_program_from_the_cache_replaces_an_older_one(
     build(directory=place, threshold="v > 2")
     (place / "main").write_text("exit 7")
     assert build(directory=place) == 0
+
+
+def test_clocks_start_in_one_order() -> None:
+    """Brian2 keeps clocks in a set: its main.cpp differs from process to process."""
+    queue = [
+        ("set_by_single_value", ("b", 0, "1")),
+        ("set_by_single_value", ("a", 0, "2")),
+        ("set_by_single_value", ("b", 0, "3")),
+        ("run_code_object", ("z",)),
+        ("run_code_object", ("y",)),
+        ("set_by_single_value", ("a", 0, "4")),
+    ]
+    ordered = cpp_device._in_order(queue)
+    assert [queue.index(entry) for entry in ordered] == [1, 0, 2, 3, 4, 5]
+    queue[0], queue[1] = queue[1], queue[0]
+    assert cpp_device._in_order(queue) == ordered
+
+
+def test_clocks_in_another_order_are_the_same_program(tmp_path: Path) -> None:
+    texts = []
+    for turn in (1, -1):
+        use_cpp(directory=tmp_path, build_on_run=False)
+        group = NeuronGroup(2, "v : 1", name="group")
+        Network(group, name="net").run(1 * ms)
+        queue = brian2.device.main_queue
+        (last,) = [at for at, entry in enumerate(queue) if "defaultclock_t'" in repr(entry)]
+        assert queue[last - 1][1][0] == "_array_defaultclock_timestep"
+        queue[last - 1 : last + 1] = queue[last - 1 : last + 1][::turn]
+        brian2.device.build(compile=False, run=False)
+        texts.append((tmp_path / "main.cpp").read_text())
+        brian2.device.reinit()
+        reset_device()
+    assert texts[0] == texts[1]
 
 
 # With a real compiler

@@ -166,9 +166,12 @@ def makefile(place: Path, threads: int | None = None) -> str:
         set_device("cpp_standalone", build_on_run=False)
     Network(NeuronGroup(1, "v : 1", name="group"), name="net").run(0.1 * ms)
     brian2.device.build(directory=str(place), compile=False, run=False)
+    text = (place / "makefile").read_text()
+    brian2.device.build(directory=str(place), compile=False, run=False)
+    assert (place / "makefile").read_text() == text
     brian2.device.reinit()
     reset_device()
-    return (place / "makefile").read_text()
+    return text
 
 
 def test_brian2s_own_device_stays_as_it_was(tmp_path: Path) -> None:
