@@ -12,7 +12,7 @@ from typing import Any
 import brian2
 import numpy as np
 import pytest
-from brian2 import BrianLogger, Mohm, Network, SpikeMonitor, Synapses, ms, mV, nS, pA, prefs
+from brian2 import BrianLogger, Mohm, Network, SpikeMonitor, ms, mV, nS, pA, prefs
 from brian2.devices.device import reset_device
 
 from conex_brian import AELIF, ELIF, LIF, cuda, spike_monitor
@@ -61,7 +61,7 @@ def _brian2_as_it_was() -> Iterator[None]:
 
 
 def network(spike_timing: str) -> tuple[Network, list[SpikeMonitor]]:
-    """Return a network of all three models, one with a value a neuron, and a synapse."""
+    """Return a network of all three models, one with a value a neuron."""
     options: dict[str, Any] = {"spike_timing": spike_timing}
     many = ELIF(**{**EXPONENTIAL, "tau": np.linspace(15, 25, 30) * ms})
     groups = [
@@ -71,9 +71,7 @@ def network(spike_timing: str) -> tuple[Network, list[SpikeMonitor]]:
     ]
     make = spike_monitor if spike_timing == "precise" else SpikeMonitor
     monitors = [make(group) for group in groups]
-    synapses = Synapses(groups[0], groups[1], on_pre="v_post += 0.1*mV", name="synapses")
-    synapses.connect(j="i")
-    return Network(groups, monitors, synapses, name="net"), monitors
+    return Network(groups, monitors, name="net"), monitors
 
 
 @needs_brian2cuda
