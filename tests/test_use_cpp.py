@@ -346,3 +346,11 @@ def test_make_has_a_limit() -> None:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert limited(["-j", "-k"]) == [f"-j{count}", "-k"]
     assert limited(["-j3"]) == ["-j3"]
+
+
+def test_the_readmes_call_is_all_it_takes() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    (block,) = [part for part in readme.split("```") if "import use_cpp" in part]
+    exec(block.removeprefix("python\n"), {})
+    assert type(brian2.get_device()).__name__ == "CachedCPPDevice"
+    assert brian2.get_device().build_options["threads"] == 2
