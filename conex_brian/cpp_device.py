@@ -1,0 +1,305 @@
+"""Brian2's C++ standalone device, with vectorised exponentials and a build cache.
+
+Brian2 writes the project and runs the program. Between the two this device asks whether the same
+project was compiled before. Brian2's preferences hold other values only while this device makes
+code or builds: whoever selects Brian2's own device gets what Brian2 always did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import groupby
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import IO, Any
+
+import brian2
+from brian2 import prefs
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from brian2.devices.device import all_devices
+from brian2.utils.logger import get_logger
+
+from conex_brian import build_cache, compilers
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+logger = get_logger(__name__)
+
+#: What `brian2.set_device` knows this device as.
+NAME = "conex_cpp"
+
+#: In a project's directory: locked while it compiles; holds what the objects there were made with.
+_STATE = ".conex_build"
+
+_OPENMP = "devices.cpp_standalone.openmp_threads"
+_FLAGS = "codegen.cpp.extra_compile_args"
+GCC_FLAGS = "codegen.cpp.extra_compile_args_gcc"
+_MAKE = "devices.cpp_standalone.make_cmd_unix"
+MAKE_ARGUMENTS = "devices.cpp_standalone.extra_make_args_unix"
+
+
+class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
+    """C++ standalone as `conex_brian.devices.use_cpp` selects it.
+
+    Its options are Brian2's, and besides ``threads``. ``directory=None``, the default, is a new
+    temporary directory, removed when the process ends. ``activate()`` without options, as after
+    ``reinit()``, goes on with those given last.
+    """
+
+    extra_compile_args: list[str]
+    main_queue: list[tuple[str, Any]]
+
+    def activate(self, build_on_run: bool = True, **options: Any) -> None:
+        """Become the current device; called by `brian2.set_device`."""
+        if not options:
+            options = dict(self.build_options or {})
+        super().activate(build_on_run=build_on_run, **options)
+
+    def _openmp(self) -> dict[str, int]:
+        """Return Brian2's preference: 0, not 1, stands for a program without OpenMP."""
+        threads = int((self.build_options or {}).get("threads", 1))
+        return {_OPENMP: threads if threads > 1 else 0}
+
+    def code_object(self, *arguments: Any, **options: Any) -> Any:
+        """Make a code object, whose text depends on the number of threads."""
+        with preferences(self._openmp()):
+            return super().code_object(*arguments, **options)
+
+    def build(
+        self, directory: Any = None, results_directory: str = "results", **options: Any
+    ) -> None:
+        """Build the project, and run it, as `CPPStandaloneDevice.build` does.
+
+        ``directory`` is by default the one that the device was selected with.
+        """
+        options.pop("threads", None)
+        if directory is None:
+            directory = (self.build_options or {}).get("directory")
+        directory = temporary_directory() if directory is None else os.fspath(directory)
+        changes: dict[str, Any] = self._openmp()
+        kept = list(self.extra_compile_args)
+        if _unix():
+            given = prefs[_FLAGS]
+            chosen = compilers.choose(prefs[GCC_FLAGS] if given is None else given)
+            if chosen.reason:
+                logger.warn(
+                    f"Exponentials are not vectorised: {chosen.reason}. Results are right, but "
+                    "models with an exponential take several times as long.",
+                    once=True,
+                )
+            if chosen.checked is not None:
+                # Not through the preference: Brian2 calls the compiler for each flag there.
+                self.extra_compile_args = [*kept, *chosen.checked]
+                changes[_FLAGS] = []
+            changes[MAKE_ARGUMENTS] = limited(prefs[MAKE_ARGUMENTS])
+        else:
+            logger.warn(
+                "On Windows exponentials are not vectorised and programs are compiled anew each "
+                "time. Results are right.",
+                once=True,
+            )
+        try:
+            with preferences(changes):
+                super().build(directory, results_directory, **options)
+        finally:
+            self.extra_compile_args = kept
+
+    def compile_source(self, directory: str, compiler: str, debug: bool, clean: bool) -> None:
+        """Compile the project, or take its program from the build cache."""
+        if compiler != "unix" or not _unix():
+            super().compile_source(directory, compiler, debug, clean)
+            return
+        place = Path(directory).absolute()
+        files = self._files(place)
+        tools = compilers.toolchain(
+            [
+                (place / "makefile").read_text(),
+                prefs[_MAKE],
+                *(word for word in prefs[MAKE_ARGUMENTS] if not word.startswith("-j")),
+            ]
+        )
+        key = compilers.digest("program", brian2.__version__, tools, files)
+        program = place / "main"
+        kept = None if clean or debug else build_cache.load(key)
+        with _locked(place / _STATE) as state:
+            if kept is not None and _install(kept, program):
+                self.timers["compile"]["make"] = 0.0
+                logger.debug(f"The program comes from the build cache: {key}")
+                return
+            # What lies here may be half written, or made by another compiler.
+            program.unlink(missing_ok=True)
+            if state is None or state.read() != tools:
+                self._remove_objects(place)
+            if state is not None:
+                state.seek(0)
+                state.truncate()
+            super().compile_source(directory, compiler, debug, clean)
+            if state is not None:
+                state.write(tools)
+        foreign = self._foreign(place, files)
+        if foreign:
+            logger.info(
+                f"The build cache does not keep this program: it is made with {foreign}, which is "
+                "not part of the project.",
+                once=True,
+            )
+        elif not debug:
+            build_cache.store(key, program.read_bytes())
+
+    def generate_main_source(self, writer: Any) -> None:
+        """Write main.cpp, the same from every process: Brian2 starts clocks in any order."""
+        self.main_queue = _in_order(self.main_queue)
+        super().generate_main_source(writer)
+
+    def _files(self, place: Path) -> dict[str, str]:
+        """Return the digest of each file that the program is made from."""
+        names = {*self.writer.source_files, *self.writer.header_files}
+        names |= {f"brianlib/{path.name}" for path in place.glob("brianlib/*.[ch]*")}
+        return {
+            name: hashlib.sha256((place / name).read_bytes()).hexdigest()
+            for name in sorted(names)
+            if (place / name).is_file()
+        }
+
+    def _objects(self, place: Path) -> list[Path]:
+        """Return the files that compiling leaves besides the program."""
+        bases = [place / os.path.splitext(name)[0] for name in self.writer.source_files]
+        made = [base.with_name(base.name + end) for base in bases for end in (".o", ".d")]
+        return [*made, place / "make.deps"]
+
+    def _remove_objects(self, place: Path) -> None:
+        for path in self._objects(place):
+            path.unlink(missing_ok=True)
+
+    def _foreign(self, place: Path, files: Mapping[str, str]) -> str:
+        """Name a part of the program that its key does not cover; nothing where it has none."""
+        libraries = re.findall(r"(?<=\s)-l\S+", (place / "makefile").read_text())
+        if libraries:
+            return f"the library {libraries[0][2:]}"
+        for path in self._objects(place):
+            if path.suffix == ".o" or not path.is_file():
+                continue
+            text = path.read_text(errors="replace").replace("\\\n", " ")
+            for word in re.findall(r"(?:\\ |\S)+", text):
+                name: str = os.path.normpath(word.replace("\\ ", " "))
+                if not word.endswith(":") and name not in files:
+                    return name
+        return ""
+
+    def run_function(self, name: str, include_in_parent: bool = True) -> Any:
+        """Divert what happens within a ``with`` block into a function of the program."""
+        return self._diverted((name, include_in_parent))
+
+    @contextmanager
+    def _diverted(self, function: tuple[str, bool]) -> Iterator[None]:
+        self.main_queue.append(("start_run_func", function))
+        yield
+        self.main_queue.append(("end_run_func", function))
+
+    def delete(
+        self,
+        code: bool = True,
+        data: bool = True,
+        run_args: bool = True,
+        directory: bool = True,
+        force: bool = False,
+    ) -> None:
+        """Delete the project's files, as `CPPStandaloneDevice.delete` does."""
+        if self.project_dir is not None and code and _unix():
+            place = Path(self.project_dir)
+            (place / _STATE).unlink(missing_ok=True)
+            # Brian2 warns of files that are not there, as where the program was not compiled here.
+            for path in self._objects(place):
+                if path.parent.is_dir():
+                    path.touch()
+        super().delete(code, data, run_args, directory, force)
+
+
+def _in_order(queue: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Sort neighbouring assignments of numbers by their target; none depends on another."""
+    ordered: list[tuple[str, Any]] = []
+    for kind, entries in groupby(queue, key=lambda entry: entry[0]):
+        if kind == "set_by_single_value":
+            ordered += sorted(entries, key=lambda entry: str(entry[1][0]))
+        else:
+            ordered += entries
+    return ordered
+
+
+def _unix() -> bool:
+    """Whether there are the make, locks and compilers that the build cache knows."""
+    return fcntl is not None
+
+
+@contextmanager
+def preferences(changes: Mapping[str, Any]) -> Iterator[None]:
+    """Give Brian2's preferences other values for a while."""
+    before = {name: prefs[name] for name in changes}
+    try:
+        for name, value in changes.items():
+            prefs[name] = value
+        yield
+    finally:
+        for name, value in before.items():
+            prefs[name] = value
+
+
+def limited(arguments: list[str]) -> list[str]:
+    """Return make's arguments with a limit where there was none: Brian2 2.9 starts all at once."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return [f"-j{count or 1}" if word == "-j" else word for word in arguments]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[IO[str] | None]:
+    """Open a file that one process at a time may have; None where it cannot be locked.
+
+    The compiler's processes share the lock. So whoever comes after a killed process waits until
+    its compiler has ended too, which would go on writing objects.
+    """
+    with open(path, "a+") as file:
+        os.set_inheritable(file.fileno(), True)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info(f"Another build is under way in {path.parent}: this one waits for it.")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:  # A file system without locks
+            yield None
+            return
+        file.seek(0)
+        yield file
+
+
+def _install(content: bytes, program: Path) -> bool:
+    """Write a program from the build cache; return whether it is there."""
+    half = program.with_name(f"main.{os.getpid()}")
+    try:
+        half.write_bytes(content)
+        half.chmod(0o755)
+        os.replace(half, program)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        logger.warn(f"The program from the build cache cannot be written ({error}): compiling.")
+        return False
+    return True
+
+
+def temporary_directory() -> str:
+    """Return a new directory, which is removed when this process ends, a pool's worker too."""
+    folder = tempfile.mkdtemp(prefix="conex_brian_")
+    Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=0)
+    return folder
+
+
+cpp_device = CachedCPPDevice()
+all_devices[NAME] = cpp_device
