@@ -5,7 +5,7 @@ All times are in ms, voltages and currents (times R) in mV.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,12 +55,15 @@ def exponential_spike_times(
     t_ref: float = 0.0,
     rtol: float = 1e-12,
     kicks: Sequence[tuple[float, float]] = (),
+    drive: Callable[[float], float] | None = None,
+    pieces: tuple[float, Sequence[float]] | None = None,
 ) -> np.ndarray:
     """Return an AELIF neuron's spike times by DOP853 with event location.
 
     Integrates ``x = log(1 + exp((theta_rh - v)/delta))``, which does not blow up with v. ``p`` has
     R times alpha, beta and I as ``Ra``, ``Rb`` and ``RI``; omega is R*omega, 0 at first. ``kicks``
-    are times and what they add to v; one in a refractory period does nothing.
+    are times and what they add to v; one in a refractory period does nothing. In place of ``RI``,
+    ``drive`` is a smooth function of time, ``pieces`` a length and the values of that length.
     """
     tau, delta, theta, v_rest = p["tau"], p["delta"], p["theta_rh"], p["v_rest"]
 
@@ -73,7 +76,8 @@ def exponential_spike_times(
     def free(t: float, state: np.ndarray) -> list[float]:
         x = max(state[0], 1e-300)
         e, q, v = np.exp(-x), -np.expm1(-x), v_of(x)
-        rise = (q * (v_rest - v + p["RI"] - state[1]) + delta * e) / tau
+        now = RI if drive is None else drive(t)
+        rise = (q * (v_rest - v + now - state[1]) + delta * e) / tau
         return [-rise / delta, (p["Ra"] * (v - v_rest) - state[1]) / p["w_tau"]]
 
     def crossing(t: float, state: np.ndarray) -> float:
@@ -81,8 +85,12 @@ def exponential_spike_times(
 
     crossing.terminal = True  # type: ignore[attr-defined]
     t, state, times = 0.0, [x_of(v_rest), 0.0], []
-    stops = [*sorted(kicks), (duration, 0.0)]
+    edges = [] if pieces is None else [(pieces[0] * k, 0.0) for k in range(1, len(pieces[1]))]
+    stops = sorted([*kicks, *edges, (duration, 0.0)])
+    RI = p["RI"]
     while t < duration:
+        if pieces is not None:
+            RI = pieces[1][int(t / pieces[0] + 1e-9)]
         stop, kick = next(one for one in stops if one[0] > t)
         run = solve_ivp(free, (t, stop), state, "DOP853", rtol=rtol, atol=1e-14, events=crossing)
         t, state = run.t[-1], [float(one) for one in run.y[:, -1]]
