@@ -15,8 +15,8 @@ a time ``a`` after its reset. What happens at the edges:
   spike ends, the next spike comes in the next step, and its ``t_spike`` is its exact time still, in
   the step before. With a constant input any number may be owed; where the input changes while more
   than one is (intervals below half a step), those beyond the first are not exact or never come.
-- Where ``v`` is over the threshold inside a step, but below it at both ends, as exponential synapses
-  can do, there is no spike. That is rare: see benchmarks/README.md.
+- Where ``v`` is over the threshold inside a step, but below it at both ends, as exponential
+  synapses can do, there is no spike. That is rare: see benchmarks/README.md.
 - A refractory period ends at ``t_spike + t_ref``, inside a step: the reset puts ``v`` where the
   membrane would have to be at the start of that step. Its length is evaluated once, at the spike.
 """

@@ -18,9 +18,8 @@ while ``v`` goes on rising and nothing else changes (a synapse, the input): ``t_
 and so on. That happens in an event, which meets few neurons at a time.
 
 **The way to the threshold**, in the reset, from the state that was kept. The independent variable
-is ``s`` (Hénon, Physica D 5 (1982) 412), with ``s**3 = x = log(1 + exp((theta_rh - v)/delta))``:
-``x`` is ``u`` in the upswing, ``(theta_rh - v)/delta`` far below; the cube makes the term
-``u*log(u)`` smooth enough.
+(Hénon, Physica D 5 (1982) 412) is a root of ``x = log(1 + u)``: ``x`` is ``u`` in the upswing and
+``(theta_rh - v)/delta`` far below, and the root makes what is left of ``u*log(u)`` smooth enough.
 """
 
 from __future__ import annotations
