@@ -38,7 +38,12 @@ def reset(flow: Flow, period: str | None, current_then: str, current_next: str) 
     code += [f"_{y} = _up*{y}_kept + (1 - _up)*{y}" for y in states]
     code.append("_earliest = _up*t_kept + (1 - _up)*t")
     if exponential:
+        code += [f"_old_{y} = _{y}" for y in flow.others]
         upswing.to_threshold(flow, code)
+        # Where v does not rise all the way, nothing is known of the others on it.
+        code.append("_sane = int(_time >= _earliest - dt)*int(_time <= t + 2*dt)")
+        code += [f"_n_{y} = _sane*_{y} + (1 - _sane)*_old_{y}" for y in flow.others]
+        code += [f"_{y} = _n_{y}" for y in flow.others]
         # The group's step may have come a little early.
         code.append("t_spike = clip(_time, _earliest, t + 1.25*dt)")
     else:
@@ -95,7 +100,8 @@ def reset(flow: Flow, period: str | None, current_then: str, current_next: str) 
 def go_on(flow: Flow, code: list[str], h: str, current: str) -> None:
     """Append: ``_v``, the others and ``_time`` go on by ``h``, which ``_rest`` keeps."""
     steps = upswing.FROM_RESET if flow.share else ON
-    code += [f"_rest = {h}", f"_part = _rest/{steps}"]
+    # Longer only where ever more spikes are owed, which has no accuracy to lose.
+    code += [f"_rest = clip({h}, -2*dt, 2*dt)", f"_part = _rest/{steps}"]
     for _ in range(steps):
         if flow.share:
             upswing.step(flow, code, "_part", "_time", current)

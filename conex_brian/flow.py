@@ -34,6 +34,9 @@ STAGES = (
 )
 WEIGHTS = ("7.0/90", "0", "32.0/90", "12.0/90", "32.0/90", "7.0/90")
 
+#: Steps through a refractory period, in which synaptic currents may decay by much.
+HELD = 4
+
 
 def split(F: str) -> tuple[str, str]:
     """Return a right-hand side without its exponential, and what the exponential is multiplied by.
@@ -132,8 +135,9 @@ class Flow:
                 code.append(f"_d{y}_{tag} = {self.at(rate, {**state, 'v': v}, time)}")
             return {y: f"_d{y}_{tag}" for y in self.others}
 
-        code.append(f"_dt = {h}")
-        runge_kutta(code, list(self.others), "_time", "_dt", at)
+        code.append(f"_dt = ({h})/{HELD}")
+        for _ in range(HELD):
+            runge_kutta(code, list(self.others), "_time", "_dt", at)
 
     def free(self, code: list[str], h: str, current: str) -> None:
         """Append: ``_v``, the others and ``_time`` go on by ``h``."""

@@ -51,8 +51,9 @@ POWER = 3
 #: and rk2.
 BEGIN, BOUND = "v_upswing", "v_bound"
 
-#: A million voltage ranges below: no trajectory that means anything gets there.
+#: A million voltage ranges below and above: no trajectory that means anything gets there.
 LOWEST = "v_reset - 1e6*(threshold - v_reset)"
+HIGHEST = "threshold + 1e6*(threshold - v_reset)"
 
 #: Where the spike is: exp(300) crosses any voltage range within 1e-130 time constants.
 SPIKE = "clip(threshold, v_reset, theta_rh + 300*delta)"
@@ -119,8 +120,12 @@ def step(
 
     def rates(tag: str, state: State, now: str, exponential: str) -> None:
         code.append(f"_k{tag} = {masked}{h}*({flow.at(flow.rest, state, now, current)})")
+        if flow.others:
+            # Where adaptation runs away (alpha*R < -1, or too long a step) it must not overflow.
+            code.append(f"_w{tag} = clip({state['v']}, {LOWEST}, {HIGHEST})")
         for y, rate in flow.others.items():
-            code.append(f"_m{y}_{tag} = {h}*({flow.at(rate, state, now, current)})")
+            within = {**state, "v": f"_w{tag}"}
+            code.append(f"_m{y}_{tag} = {h}*({flow.at(rate, within, now, current)})")
         share = flow.at(flow.share, state, now, current)
         falls[tag] = f"{masked}{h}*({share})*{exponential}"
 
@@ -161,8 +166,7 @@ def whole_step(flow: Flow, refractory: bool) -> str:
     code = ["_free = int(not_refractory)"] if refractory else []
     code += [f"_{y} = {y}" for y in ("v", *flow.others)]
     step(flow, code, "dt", "t", "I", free)
-    # Where adaptation runs away (alpha*R < -1) it must not overflow.
-    code.append(f"v = clip(_v, {LOWEST}, inf*delta)")
+    code.append(f"v = clip(_v, {LOWEST}, {HIGHEST})")
     return "\n".join(code + [f"{y} = _{y}" for y in flow.others])
 
 
@@ -218,7 +222,7 @@ def to_threshold(flow: Flow, code: list[str]) -> None:
     form: no step is accurate where it is infinite. ``_z`` is its integral, ``u*log(u) - u``.
     """
     endless = {
-        y: f"({gain})*delta/({flow.share})"
+        y: f"_fine*({gain})*delta/({flow.share})"
         for y, rate in flow.others.items()
         if (gain := flow.gain(rate)) is not None
     }
@@ -243,31 +247,38 @@ def to_threshold(flow: Flow, code: list[str]) -> None:
             code += [
                 f"_f{tag} = {s}**{POWER - 1}",
                 f"_e{tag} = expm1(clip(_bend*{s}*_f{tag}, -300, -1e-300))",
-                f"_u{tag} = expm1(_e{tag}/_bend)",
+                f"_x{tag} = clip(_e{tag}/_bend, 1e-300, inf)",
+                f"_u{tag} = expm1(clip(_x{tag}, 0, 300))",
                 # du/ds, from here on
                 f"_f{tag} = {POWER}*_f{tag}*(1 + _e{tag})*(1 + _u{tag})",
-                f"_l{tag} = log(_u{tag})",
+                # Far below, log(u) is x itself.
+                f"_l{tag} = log(_u{tag}) + clip(_x{tag} - 300, 0, inf)",
                 f"_v{tag} = theta_rh - delta*_l{tag}",
                 f"_z{tag} = _u{tag}*(_l{tag} - 1)",
             ]
         values, time = state_at(state, tag), state["time"]
-        # A membrane that does not rise there has no time of its own: it gets one, and the reset
-        # keeps it within the step.
-        code.append(f"_ptime_{tag} = -_f{tag}/clip({speed(values, time, tag)}, 1e-6/tau, inf/tau)")
+        # A membrane that does not rise there has no time of its own: it gets one.
+        rise = f"clip({speed(values, time, tag)}, 1e-300/tau, inf/tau)"
+        code.append(f"_ptime_{tag} = -clip(_f{tag}/{rise}, 0*second, _room)")
         for y, rate in flow.others.items():
             more = f" - {endless[y]}*_l{tag}*_f{tag}" if y in endless else ""
             code.append(f"_p{y}_{tag} = _ptime_{tag}*({flow.at(rate, values, time)}){more}")
         return {name: f"_p{name}_{tag}" for name in ("time", *flow.others)}
 
     code += [
-        f"_x = {x_of('_v')}",
-        f"_x_end = {x_of(SPIKE)}",
+        f"_x = clip({x_of('_v')}, 1e-300, inf)",
+        f"_x_end = clip({x_of(SPIKE)}, 1e-300, inf)",
+        "_most = clip(_x, _x_end, inf)",
+        # Where u is small at both ends: elsewhere its logarithm is no trouble.
+        "_fine = int(_most < 1)",
         "_u = expm1(clip(_x, 0, 300))",
         f"_speed = {speed({'v': '_v', **{y: f'_{y}' for y in flow.others}}, '_time', '')}",
         # x bends over time where v rises slowly at first. Taken out, few steps are enough.
-        f"_bend = clip((_speed/(1 + _u)/({flow.share}) - 1)/_x, -0.95/_x, -1e-6/_x)",
+        f"_bend = clip((_speed/(1 + _u)/({flow.share}) - 1)/_x, -0.95/_most, -1e-6/_most)",
         f"_s = (log1p(_bend*_x)/_bend)**(1.0/{POWER})",
         f"_ds = ((log1p(_bend*_x_end)/_bend)**(1.0/{POWER}) - _s)/{TO_THRESHOLD}",
+        # The whole way takes no more than four times what it can.
+        f"_room = (t + 1.25*dt - _earliest)/(abs(_ds)*{TO_THRESHOLD}/4 + 1e-300)",
         *(f"_n_{y} = _{y} - {c}*_u*(log(_u) - 1)" for y, c in endless.items()),
         *(f"_{y} = _n_{y}" for y in endless),
     ]
