@@ -21,10 +21,11 @@ from brian2 import (
     nA,
     run,
     second,
+    uS,
 )
 
 import conex_brian
-from conex_brian import ELIF, LIF
+from conex_brian import AELIF, ELIF, LIF
 from neurons import adaptive_model, random_adaptive
 from reference import exponential_spike_times, leaky_spike_times
 
@@ -313,7 +314,7 @@ WITHIN = {0.1: 1e-5, 0.5: 1e-3}
 
 
 @pytest.mark.parametrize("dt", [0.1, 0.5])
-@pytest.mark.parametrize("t_ref", [None, 1.37])
+@pytest.mark.parametrize("t_ref", [None, pytest.param(1.37, marks=pytest.mark.slow)])
 def test_adaptive_exponential_spikes_are_those_of_dop853(dt: float, t_ref: float | None) -> None:
     defaultclock.dt = dt * ms
     sets = random_adaptive(12, seed=11)
@@ -344,7 +345,7 @@ def test_many_adaptive_exponential_neurons_over_half_a_second(dt: float) -> None
     assert_same_spikes(got, wanted, 500.0, 2 * dt, WITHIN[dt])
 
 
-@pytest.mark.parametrize("dt", [0.1, 0.5])
+@pytest.mark.parametrize("dt", [pytest.param(0.1, marks=pytest.mark.slow), 0.5])
 def test_exponential_spikes_without_adaptation(dt: float) -> None:
     defaultclock.dt = dt * ms
     sets = [{**one, "Ra": 0.0, "Rb": 0.0} for one in random_adaptive(10, seed=14)]
@@ -412,7 +413,7 @@ def test_kicks_in_the_upswing_of_an_exponential_neuron(dt: float) -> None:
     )
 
 
-@pytest.mark.parametrize("dt", [0.1, 0.5])
+@pytest.mark.parametrize("dt", [pytest.param(0.1, marks=pytest.mark.slow), 0.5])
 def test_exponential_neurons_with_a_smooth_current(dt: float) -> None:
     # By an expression of t, and by a synaptic current that decays.
     defaultclock.dt = dt * ms
@@ -481,6 +482,42 @@ def test_bursts_with_two_spikes_in_a_step_lose_none() -> None:
     model, current = adaptive_model([one])
     got = recorded(model.group(I=current, spike_timing="precise"), 20.0)
     assert_same_spikes(got, [wanted], 20.0, 2.0, 1e-2)
+
+
+@pytest.mark.parametrize("dt", [pytest.param(0.1, marks=pytest.mark.slow), 4.0])
+@pytest.mark.parametrize("refractory", [False, 1.3 * ms])
+@pytest.mark.parametrize(
+    "method", ["rk4", *(pytest.param(one, marks=pytest.mark.slow) for one in ("rk2", "euler"))]
+)
+def test_extreme_neurons_and_large_steps_leave_no_nan(
+    dt: float, refractory: Any, method: str
+) -> None:
+    # Adaptation that runs away, delta of 0.01 mV, drives of 20 V, time constants of half a step.
+    defaultclock.dt = dt * ms
+    r, n = np.random.default_rng(20), 3000
+
+    def wide(low: float, high: float) -> np.ndarray:
+        return np.exp(r.uniform(np.log(low), np.log(high), n))
+
+    sign = r.choice([-1, 1], (3, n), p=[0.3, 0.7])
+    resistance, theta_rh = wide(1, 1000), r.uniform(-60, -40, n)
+    v_reset = theta_rh + r.uniform(-40, 20, n)
+    neuron = AELIF(
+        R=resistance * Mohm, threshold=(v_reset + wide(0.01, 300)) * mV,
+        tau=wide(max(1, dt / 1.9), 100) * ms, v_reset=v_reset * mV,
+        v_rest=(theta_rh - r.uniform(-20, 40, n)) * mV, delta=wide(0.01, 20) * mV,
+        theta_rh=theta_rh * mV, alpha=sign[0] * wide(1e-3, 1e3) / resistance * uS,
+        beta=sign[1] * wide(0.1, 1e3) / resistance * nA, w_tau=wide(max(2, dt / 1.9), 1000) * ms,
+    )  # fmt: skip
+    current = sign[2] * wide(1, 2e4) / resistance * nA
+    with np.errstate(all="ignore"):
+        group = neuron.group(
+            I=current, spike_timing="precise", method=method, refractory=refractory
+        )
+        times = recorded(group, 100 * dt)
+    assert sum(map(len, times)) > n
+    assert np.isfinite(np.concatenate(times)).all()
+    assert np.isfinite(group.v / mV).all() and np.isfinite(group.omega / nA).all()
 
 
 def test_brette_gerstner() -> None:
