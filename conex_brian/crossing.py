@@ -76,7 +76,7 @@ def reset(flow: Flow, period: str | None, current_then: str, current_next: str) 
     if exponential:
         # A reset into the upswing is where the watch begins, at the release where there is one.
         rising = f"int(v_reset >= {upswing.BEGIN})*int(_way*(_v - v_reset) >= _least)"
-        watched = "*int(_end >= v_upswing)" if period is not None else ""
+        watched = f"*int(_end >= {upswing.BEGIN})" if period is not None else ""
         code += [
             f"_least = {upswing.least_rise('v_reset', 'abs(_rest)')}",
             f"_way = {'1 - 2*_later' if period is not None else '1'}",

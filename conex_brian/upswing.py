@@ -24,16 +24,12 @@ and so on. That happens in an event, which meets few neurons at a time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from brian2 import Quantity, get_dimensions
 
 from conex_brian.flow import Flow, State, runge_kutta
+from conex_brian.models import ELIF, LIF
 from conex_brian.options import NEVER_TEXT
-
-if TYPE_CHECKING:
-    from conex_brian.models import LIF
 
 #: Where the watch begins, as u: where 0.7*sqrt(tau/dt) steps are left, but not fewer than this
 #: many. Were it always the same number, the order would be lost.
@@ -55,8 +51,8 @@ BEGIN, BOUND = "v_upswing", "v_bound"
 LOWEST = "v_reset - 1e6*(threshold - v_reset)"
 HIGHEST = "threshold + 1e6*(threshold - v_reset)"
 
-#: Where the spike is: exp(300) crosses any voltage range within 1e-130 time constants.
-SPIKE = "clip(threshold, v_reset, theta_rh + 300*delta)"
+#: Where the spike is: beyond it, what is left of the upswing takes no time.
+SPIKE = ELIF.upper_bound
 
 #: How fast v has to rise while a neuron is watched, compared with the blow-up. The way to the
 #: threshold would need many steps where v hardly rises.
