@@ -36,6 +36,10 @@ PATIENCE = 1e5
 LOST = 1e6
 
 
+class Undecided(ArithmeticError):
+    """A neuron neither spikes nor comes to rest for long."""
+
+
 @dataclass(frozen=True, eq=False)
 class Basin:
     """An ellipse around a stable fixed point that no trajectory leaves."""
@@ -119,7 +123,10 @@ class Orbit:
             rows = self.field.jacobian(*centre, self.current, *self.values)
             matrix = np.array(rows, dtype=float) * scale[None, :] / scale[:, None]
             metric = solve_continuous_lyapunov(matrix.T, -np.eye(n) / self.p["tau"])
-            axes = np.linalg.inv(np.linalg.cholesky(metric)).T
+            try:
+                axes = np.linalg.inv(np.linalg.cholesky(metric)).T
+            except np.linalg.LinAlgError:  # stable by rounding only
+                continue
             room = (self.p["threshold"] - centre[0]) / scale[0]
             level = (room / np.linalg.norm(axes[0])) ** 2
             for _ in range(80):
@@ -136,7 +143,7 @@ class Orbit:
 
         Raises
         ------
-        ArithmeticError
+        Undecided
             Where it does neither for long.
         """
         from scipy.integrate import solve_ivp
@@ -170,7 +177,7 @@ class Orbit:
             rtol=TOLERANCE, atol=TOLERANCE * 1e-2 * np.append(scale, tau),
         )  # fmt: skip
         if run.status != 1:
-            raise ArithmeticError(
+            raise Undecided(
                 f"it neither spikes nor comes to rest within {run.y[-1, -1]:.3g} s: the current is "
                 "too near the one that decides"
             )

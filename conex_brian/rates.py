@@ -24,9 +24,9 @@ from conex_brian.broadcast import (
 from conex_brian.dimensions import short
 from conex_brian.expressions import identifiers
 from conex_brian.field import Field, Floats, field_of, law
-from conex_brian.models import ELIF, LIF
+from conex_brian.models import AELIF, ELIF, LIF
 from conex_brian.options import noise_level
-from conex_brian.orbits import Orbit
+from conex_brian.orbits import Orbit, Undecided
 
 
 def firing_rate(
@@ -71,7 +71,7 @@ def firing_rate(
     LIF: ``1/(refractory + tau*log((u - v_reset)/(u - threshold)))``, ``u = v_rest + R*I``; with
     noise Siegert's integral (Siegert, Phys. Rev. 81 (1951) 617; Ricciardi, Diffusion Processes and
     Related Topics in Biology (1977)). ELIF and other models with no state but v: the integral of
-    dv/F, to 1e-9. AELIF and others: the equations are followed from spike to spike (DOP853) until
+    dv/F, to 1e-9 (models of your own to 1e-6 or better at their rheobase). AELIF and others: the equations are followed from spike to spike (DOP853) until
     the states after a spike repeat, to 1e-8; a burst counts as a whole. A train that has not
     repeated after 600 spikes is averaged over the last 500, which leaves an error of some 1 % where
     it is chaotic.
@@ -204,7 +204,13 @@ def _rate(
         resting = rest.resting_states(field, law(neuron), p, current)
         times = [p[name] for name in neuron.parameter_names() if neuron.kind(name) == "time"]
         orbit = Orbit(field, p, current, t_ref, max(times))
-        return orbit.rate(np.array(start()), resting)
+        try:
+            return orbit.rate(np.array(start()), resting)
+        except Undecided:
+            # At the rheobase itself v approaches the fixed point that is about to vanish.
+            if law(neuron) is AELIF and rest.gain(p) > 0 and current <= rest.rheobase(p):
+                return 0.0
+            raise
 
     def interval(lowest: float) -> float:
         if law(neuron) is ELIF:

@@ -26,8 +26,12 @@ SADDLE_NODE, HOPF = "saddle-node", "Andronov-Hopf"
 
 
 def gain(p: Mapping[str, Floats]) -> Floats:
-    """Return ``g``: how much steeper than R the current rises with v at rest, in AELIF."""
-    return np.asarray(1 + p["alpha"] * p["R"] if "alpha" in p else np.ones_like(p["R"]))
+    """Return ``g``: how much steeper the current that holds v rises with v than in LIF."""
+    if "alpha" not in p:
+        return np.ones_like(p["R"])
+    g = np.asarray(1 + p["alpha"] * p["R"])
+    # The published alpha = -1/R is a rounded number here.
+    return np.where(np.abs(g) < 1e-12, 0.0, g)
 
 
 def bifurcation(p: Mapping[str, Floats]) -> tuple[Any, Floats, Floats]:
