@@ -71,10 +71,10 @@ def firing_rate(
     LIF: ``1/(refractory + tau*log((u - v_reset)/(u - threshold)))``, ``u = v_rest + R*I``; with
     noise Siegert's integral (Siegert, Phys. Rev. 81 (1951) 617; Ricciardi, Diffusion Processes and
     Related Topics in Biology (1977)). ELIF and other models with no state but v: the integral of
-    dv/F, to 1e-9 (models of your own to 1e-6 or better at their rheobase). AELIF and others: the equations are followed from spike to spike (DOP853) until
-    the states after a spike repeat, to 1e-8; a burst counts as a whole. A train that has not
-    repeated after 600 spikes is averaged over the last 500, which leaves an error of some 1 % where
-    it is chaotic.
+    dv/F, to 1e-9 (models of your own to 1e-6 or better at their rheobase). AELIF and others: the
+    equations are followed from spike to spike (DOP853) until the states after a spike repeat, to
+    1e-8; a burst counts as a whole. A train that has not repeated after 600 spikes is averaged over
+    the last 500, which leaves an error of some 1 % where it is chaotic.
 
     Below the rheobase a neuron whose ``v_reset`` lies beyond the unstable fixed point has two ways
     to be: at rest, or spiking for ever. Which one it is follows from where it starts, so give
