@@ -104,6 +104,15 @@ def rheobase(neuron: LIF) -> Any:
 
     Sources: Touboul and Brette, Biol. Cybern. 99 (2008) 319; Naud et al., Biol. Cybern. 99 (2008)
     335.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> rheobase(neuron).round(3)
+    array([13.   , 20.586])
     """
     needs_scipy()
     p, known = values_of(neuron), law(neuron)
@@ -142,6 +151,15 @@ def bifurcation(neuron: LIF) -> Bifurcation | None:
     -----
     AELIF, with ``a = alpha*R`` and ``r = tau/w_tau``: Andronov-Hopf where ``a > r``, else
     saddle-node (both at once where ``a = r``). Touboul and Brette, Biol. Cybern. 99 (2008) 319.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> print(bifurcation(neuron).kind)
+    ['saddle-node' 'Andronov-Hopf']
     """
     needs_scipy()
     if neuron.linear:

@@ -82,6 +82,17 @@ def fixed_points(neuron: LIF, I: Any) -> Any:  # noqa: E741
     LIF: ``v_rest + R*I``. ELIF, AELIF: in closed form up to Newton's method on ``exp(x) - 1 - x``,
     whose inverse are both branches of Lambert's W function. A model of your own: those within 50
     times the way from reset to threshold.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> for point in fixed_points(neuron, 10)[1]:
+    ...     print(round(point.v, 3), round(point.omega, 3), point.kind, point.stable)
+    -58.312 3.344 node True
+    -45.466 9.767 saddle False
     """
     needs_scipy()
     current = current_of(neuron, I)
@@ -135,6 +146,15 @@ def nullclines(neuron: LIF, v: Any, I: Any) -> dict[str, Any]:  # noqa: E741
     ------
     ValueError
         Where the model has another number of states than two.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> nullclines(neuron, -60, 10)['omega']
+    array([0. , 2.5])
     """
     field = field_of(neuron)
     if set(field.nullclines) != set(field.states):
@@ -179,6 +199,16 @@ def jacobian(neuron: LIF, v: Any, I: Any = None, **states: Any) -> tuple[tuple[A
     ------
     TypeError
         For an unknown state, or where the derivatives depend on a state or on ``I`` not given.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> J = jacobian(neuron, -60)
+    >>> print(J[1][0])
+    [0. 5.] Hz
     """
     field = field_of(neuron)
     kinds = kinds_of(neuron)

@@ -84,6 +84,16 @@ def firing_rate(
     ``init_v`` or ``omega``: ``firing_rate(neuron.replace(init_v=neuron.v_reset), I)`` is the rate
     after something made it spike. AELIF may spike for ever from rest too at a current somewhat
     below the rheobase, since omega is late.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> print(firing_rate(neuron, [[20], [25]], 2*ms).round(3))
+    [[35.634  0.   ]
+     [53.745 30.329]] Hz
     """
     needs_scipy()
     current = current_of(neuron, I)
@@ -152,6 +162,14 @@ def voltage(neuron: LIF, t: Any, I: Any, refractory: Any = 0 * second) -> Any:  
     ValueError
         For another model than LIF, which has no closed form; for a negative time; where ``init_v``
         is an expression.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> from conex_brian import LIF
+    >>> neuron = LIF(R=1, threshold=10, tau=5*ms, v_reset=0, v_rest=0)
+    >>> voltage(neuron, [0, 5, 50]*ms, 8).round(3)
+    array([0.   , 5.057, 8.   ])
     """
     if law(neuron) is not LIF:
         raise ValueError(
