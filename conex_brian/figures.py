@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import DimensionMismatchError, Quantity, get_dimensions, ms, second
+from brian2 import DimensionMismatchError, Hz, Quantity, cm, get_dimensions, ms, mV, second, uA
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from conex_brian.dimensions import short, unit_text
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: (2008), https://jfly.uni-koeln.de/color/.
 BLACK, BLUE, ORANGE, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 PURPLE, SKY, GRAY = "#CC79A7", "#56B4E9", "#808080"
+
+#: Units that are usual whatever the values are.
+_USUAL = ((ms, "ms"), (Hz, "Hz"), (mV / ms, "mV/ms"), (uA / cm**2, "µA/cm²"))
 
 
 def pyplot() -> Any:
@@ -73,10 +76,12 @@ class Shown:
             return cls(1.0, "")
         array = np.abs(np.asarray(values, dtype=float))
         largest = float(np.max(array, initial=0.0, where=np.isfinite(array)))
-        if dim is second.dim:  # long recordings too are usually read in milliseconds
-            unit: Any = ms if largest < 10 else second
-        else:
-            unit = Quantity(largest or 1.0, dim=dim).get_best_unit()
+        if dim is second.dim and largest >= 10:
+            return cls(second, "s")
+        for unit, text in _USUAL:
+            if get_dimensions(unit) is dim:
+                return cls(unit, text)
+        unit = Quantity(largest or 1.0, dim=dim).get_best_unit()
         return cls(unit, str(unit))
 
     def label(self, name: str) -> str:

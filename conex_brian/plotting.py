@@ -17,12 +17,13 @@ from brian2 import get_dimensions as dimensions_of
 
 from conex_brian.dimensions import check_dimension, short
 from conex_brian.figures import BLACK, BLUE, axes_or_new, numbers, pyplot
+from conex_brian.patterns import firing_patterns
 from conex_brian.recordings import Spikes, Trace, check_times, place_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["raster", "trace"]
+__all__ = ["firing_patterns", "raster", "trace"]
 
 
 def trace(
