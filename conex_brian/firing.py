@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from itertools import pairwise
+from math import cosh, sinh
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from conex_brian.rest import excess
 
 
 def drive(R: Any, current: Any, *offsets: Any) -> Floats:
-    """Return ``R*I`` plus ``offsets``, rounded once: near rheobase all but the last digits cancel."""
+    """Return ``R*I`` plus ``offsets``, rounded once: near rheobase nearly all digits cancel."""
     return np.asarray(_drive(R, current, *offsets), dtype=float)
 
 
@@ -92,21 +94,21 @@ def integral(f: Callable[[float], float], a: float, b: float, peak: float, width
     from scipy.integrate import quad
 
     def stretched(x: float) -> float:
-        return f(peak + width * np.sinh(x)) * width * np.cosh(x)
+        return f(peak + width * sinh(x)) * width * cosh(x)
 
     ends = [float(np.arcsinh((end - peak) / width)) for end in (a, b)]
     middle = [0.0] if ends[0] < 0 < ends[1] else []
     cuts = [ends[0], *middle, ends[1]]
-    total = 0.0
-    for low, high in zip(cuts[:-1], cuts[1:], strict=True):
-        value, error, *_ = quad(
-            stretched, low, high, epsabs=0, epsrel=1e-12, limit=500, full_output=1
-        )
+    total: float = 0.0
+    for low, high in pairwise(cuts):
+        value, error = quad(stretched, low, high, epsabs=0, epsrel=1e-12, limit=500, full_output=1)[
+            :2
+        ]
         if not error <= 1e-10 * abs(value) + 1e-300:
             raise ArithmeticError(
                 f"the integral over dv/F is known within {error / value:.1g} only"
             )
-        total += value
+        total += float(value)
     return total
 
 
@@ -117,10 +119,10 @@ def width_of(value: float, slope: float, curvature: float) -> float:
 
 
 def exponential_interval(p: Mapping[str, float], current: float, lowest: float) -> float:
-    """Return ELIF's time from reset to threshold; infinite where v stops between ``lowest`` and it.
+    """Return ELIF's time from reset to threshold; infinite where v stops above ``lowest``.
 
-    With ``y = (v - theta_rh)/delta`` it is ``tau`` times the integral of ``1/(e + exp(y) - 1 - y)``,
-    ``e`` the distance of the input from the rheobase: near it the neuron lingers at y = 0.
+    With ``y = (v - theta_rh)/delta`` it is ``tau`` times the integral of ``1/(e + exp(y) - 1 -
+    y)``, ``e`` the distance of the input from the rheobase: near it v lingers at y = 0.
     """
     theta, delta = p["theta_rh"], p["delta"]
     e = float(drive(p["R"], current, p["v_rest"], -theta, delta)) / delta
@@ -131,7 +133,7 @@ def exponential_interval(p: Mapping[str, float], current: float, lowest: float) 
     # What the bound leaves out takes exp(-600) time constants.
     at = min(peak, 600.0)
     width = width_of(e + float(excess(at)), float(np.expm1(at)), float(np.exp(at)))
-    return p["tau"] * integral(lambda y: 1 / (e + float(excess(y))), low, high, peak, width)
+    return float(p["tau"]) * integral(lambda y: 1 / (e + float(excess(y))), low, high, peak, width)
 
 
 def general_interval(field: Field, p: Mapping[str, float], current: float, lowest: float) -> float:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -147,9 +148,12 @@ class Orbit:
         tau, unit, scale = self.p["tau"], self.way / 10, self.scale
         lowest = self.p["threshold"] - LOST * self.way
 
-        def flow(_: float, y: Floats) -> Floats:
-            rates = np.append(self.rates(y[:-1]), 1.0)
-            return rates * (tau / np.hypot(1.0, tau * rates[0] / unit))
+        rates, rest_of = self.field.scalar_rates, (self.current, *self.values)
+
+        def flow(_: float, y: Floats) -> list[float]:
+            dv, *others = rates(*y.tolist()[:-1], *rest_of)
+            pace = tau / hypot(1.0, tau * dv / unit)
+            return [dv * pace, *(one * pace for one in others), pace]
 
         def spike(_: float, y: Floats) -> float:
             return float(y[0] - self.p["threshold"])
@@ -162,8 +166,8 @@ class Orbit:
         for event in events:
             event.terminal = True
         run = solve_ivp(
-            flow, (0, PATIENCE * self.slowest / tau), [*x, 0.0], "DOP853", events=events, rtol=TOLERANCE,
-            atol=TOLERANCE * 1e-2 * np.append(scale, tau),
+            flow, (0, PATIENCE * self.slowest / tau), [*x, 0.0], "DOP853", events=events,
+            rtol=TOLERANCE, atol=TOLERANCE * 1e-2 * np.append(scale, tau),
         )  # fmt: skip
         if run.status != 1:
             raise ArithmeticError(
@@ -240,7 +244,8 @@ class Orbit:
         if np.any(steps == 0):
             return None
         ratios = steps[1:] / steps[:-1]
-        if np.ptp(ratios) > 0.05 * abs(ratios[-1]) or not abs(ratios[-1]) < 1:
+        # Negative ones near -1 may come from a pattern of two.
+        if np.ptp(ratios) > 0.05 * abs(ratios[-1]) or not -0.8 < ratios[-1] < 1:
             return None
         limit = omega[-1] + steps[-1] * ratios[-1] / (1 - ratios[-1])
         return np.array([states[-1][0], limit])
