@@ -215,8 +215,8 @@ class LIF(Parameters):
         --------
         >>> from brian2 import *
         >>> from conex_brian import LIF
-        >>> LIF(R=5, threshold=1, tau=20*ms, v_reset=0, v_rest=0.5).to_dict()
-        {'model': 'LIF', 'R': '5', 'threshold': '1', 'tau': '20 ms', 'v_reset': '0', 'v_rest': '0.5'}
+        >>> LIF(R=5, threshold=1, tau=20*ms, v_reset=0, v_rest=0).to_dict()
+        {'model': 'LIF', 'R': '5', 'threshold': '1', 'tau': '20 ms', 'v_reset': '0', 'v_rest': '0'}
         """
         from conex_brian.serial import to_dict
 

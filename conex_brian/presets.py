@@ -106,16 +106,15 @@ _BRETTE = (
 _BRETTE_NOTE = "The threshold is that example's cutoff, theta_rh + 5 delta."
 
 _NAUD = (
-    "Naud, Marcille, Clopath & Gerstner, Biol. Cybern. 99 (2008) 335, table 1; the values of "
-    "Brian2's example Naud_et_al_2008_adex_firing_patterns, adapted by P. Müller to match the "
-    "paper's figures"
+    "Naud et al., Biol. Cybern. 99 (2008) 335, table 1; the values of Brian2's example "
+    "Naud_et_al_2008_adex_firing_patterns, adapted by P. Müller to match the paper's figures"
 )
 _NAUD_NOTE = "The threshold is that example's cutoff, 0 mV."
 _NAUD_DIFFERS = f"{_NAUD_NOTE} Other copies of the table have other values in this row."
 
 _GERSTNER = (
-    "Gerstner, Kistler, Naud & Paninski, Neuronal Dynamics (Cambridge University Press 2014), "
-    "table 6.1"
+    "Gerstner et al., Neuronal Dynamics (2014), table 6.1; Cambridge University Press, "
+    "https://neuronaldynamics.epfl.ch"
 )
 _GERSTNER_NOTE = "The threshold is the cutoff of the book's exercises (neurodynex3), -30 mV."
 
