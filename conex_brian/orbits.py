@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,10 @@ SPIKES, TRANSIENT = 600, 100
 PATIENCE = 1e5
 #: So many ways from reset to threshold below the threshold, v has run away.
 LOST = 1e6
+
+
+class Undecided(ArithmeticError):
+    """A neuron neither spikes nor comes to rest for long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +123,10 @@ class Orbit:
             rows = self.field.jacobian(*centre, self.current, *self.values)
             matrix = np.array(rows, dtype=float) * scale[None, :] / scale[:, None]
             metric = solve_continuous_lyapunov(matrix.T, -np.eye(n) / self.p["tau"])
-            axes = np.linalg.inv(np.linalg.cholesky(metric)).T
+            try:
+                axes = np.linalg.inv(np.linalg.cholesky(metric)).T
+            except np.linalg.LinAlgError:  # stable by rounding only
+                continue
             room = (self.p["threshold"] - centre[0]) / scale[0]
             level = (room / np.linalg.norm(axes[0])) ** 2
             for _ in range(80):
@@ -135,7 +143,7 @@ class Orbit:
 
         Raises
         ------
-        ArithmeticError
+        Undecided
             Where it does neither for long.
         """
         from scipy.integrate import solve_ivp
@@ -147,9 +155,12 @@ class Orbit:
         tau, unit, scale = self.p["tau"], self.way / 10, self.scale
         lowest = self.p["threshold"] - LOST * self.way
 
-        def flow(_: float, y: Floats) -> Floats:
-            rates = np.append(self.rates(y[:-1]), 1.0)
-            return rates * (tau / np.hypot(1.0, tau * rates[0] / unit))
+        rates, rest_of = self.field.scalar_rates, (self.current, *self.values)
+
+        def flow(_: float, y: Floats) -> list[float]:
+            dv, *others = rates(*y.tolist()[:-1], *rest_of)
+            pace = tau / hypot(1.0, tau * dv / unit)
+            return [dv * pace, *(one * pace for one in others), pace]
 
         def spike(_: float, y: Floats) -> float:
             return float(y[0] - self.p["threshold"])
@@ -158,15 +169,18 @@ class Orbit:
             heights = [basin.height(y[:-1]) / basin.level for basin in basins]
             return min([*heights, float(y[0] - lowest) / self.way])
 
-        events: list[Any] = [spike, rest]
+        def late(_: float, y: Floats) -> float:
+            return float(y[-1] - PATIENCE * self.slowest)
+
+        events: list[Any] = [spike, rest, late]
         for event in events:
             event.terminal = True
         run = solve_ivp(
-            flow, (0, PATIENCE * self.slowest / tau), [*x, 0.0], "DOP853", events=events, rtol=TOLERANCE,
-            atol=TOLERANCE * 1e-2 * np.append(scale, tau),
+            flow, (0, np.inf), [*x, 0.0], "DOP853", events=events,
+            rtol=TOLERANCE, atol=TOLERANCE * 1e-2 * np.append(scale, tau),
         )  # fmt: skip
-        if run.status != 1:
-            raise ArithmeticError(
+        if run.status != 1 or len(run.t_events[2]):
+            raise Undecided(
                 f"it neither spikes nor comes to rest within {run.y[-1, -1]:.3g} s: the current is "
                 "too near the one that decides"
             )
@@ -240,7 +254,8 @@ class Orbit:
         if np.any(steps == 0):
             return None
         ratios = steps[1:] / steps[:-1]
-        if np.ptp(ratios) > 0.05 * abs(ratios[-1]) or not abs(ratios[-1]) < 1:
+        # Negative ones near -1 may come from a pattern of two.
+        if np.ptp(ratios) > 0.05 * abs(ratios[-1]) or not -0.8 < ratios[-1] < 1:
             return None
         limit = omega[-1] + steps[-1] * ratios[-1] / (1 - ratios[-1])
         return np.array([states[-1][0], limit])

@@ -4,10 +4,10 @@ Plain numbers in SI base units, for `conex_brian.analysis`, which holds the unit
 
 ELIF and AELIF. With ``g = 1 + alpha*R`` (1 without adaptation), ``r = tau/w_tau`` and ``y =
 (v - theta_rh)/delta``, the current that holds the neuron at ``v`` is ``R*I = g*(v - v_rest) -
-delta*exp(y)``. It is largest at ``exp(y) = g``, where two fixed points meet (saddle-node); the lower
-one is stable while ``exp(y) < min(g, 1 + r)``, and at ``exp(y) = 1 + r`` its eigenvalues are imaginary
-(Andronov-Hopf). A threshold below either is met first. With ``y = log(g) + x`` fixed points follow
-from ``exp(x) - 1 - x = c`` alone, c the distance to the saddle-node.
+delta*exp(y)``. It is largest at ``exp(y) = g``, where two fixed points meet (saddle-node); the
+lower one is stable while ``exp(y) < min(g, 1 + r)``, and at ``exp(y) = 1 + r`` its eigenvalues are
+imaginary (Andronov-Hopf). A threshold below either is met first. With ``y = log(g) + x`` fixed
+points follow from ``exp(x) - 1 - x = c`` alone, c the distance to the saddle-node.
 
 Touboul and Brette, Biol. Cybern. 99 (2008) 319; Naud et al., Biol. Cybern. 99 (2008) 335.
 """
@@ -20,16 +20,21 @@ from typing import Any
 import numpy as np
 
 from conex_brian.field import Field, Floats, Function, eigenvalues, grid, roots
+from conex_brian.models import LIF
 
 SADDLE_NODE, HOPF = "saddle-node", "Andronov-Hopf"
 
 
-def gain(p: Mapping[str, Floats]) -> Floats:
-    """Return ``g``: how much steeper than R the current rises with v at rest, in AELIF."""
-    return np.asarray(1 + p["alpha"] * p["R"] if "alpha" in p else np.ones_like(p["R"]))
+def gain(p: Mapping[str, Any]) -> Floats:
+    """Return ``g``: how much steeper the current that holds v rises with v than in LIF."""
+    if "alpha" not in p:
+        return np.ones_like(p["R"])
+    g = np.asarray(1 + p["alpha"] * p["R"])
+    # The published alpha = -1/R is a rounded number here.
+    return np.where(np.abs(g) < 1e-12, 0.0, g)
 
 
-def bifurcation(p: Mapping[str, Floats]) -> tuple[Any, Floats, Floats]:
+def bifurcation(p: Mapping[str, Any]) -> tuple[Any, Floats, Floats]:
     """Return (kind, v, I) of the bifurcation of ELIF or AELIF; ``g`` has to be positive."""
     g = gain(p)
     share, hopf = g, np.zeros(np.shape(g), dtype=bool)
@@ -44,7 +49,7 @@ def bifurcation(p: Mapping[str, Floats]) -> tuple[Any, Floats, Floats]:
     return np.where(hopf, HOPF, SADDLE_NODE), v, current
 
 
-def rheobase(p: Mapping[str, Floats]) -> Floats:
+def rheobase(p: Mapping[str, Any]) -> Floats:
     """Return the current at which ELIF or AELIF loses its resting state below the threshold."""
     _, v, current = bifurcation(p)
     y = (p["threshold"] - p["theta_rh"]) / p["delta"]
@@ -85,8 +90,26 @@ def excess(x: Any) -> Floats:
     return np.where(small, series * x, np.expm1(np.minimum(x, 700.0)) - x)
 
 
-def voltages(p: Mapping[str, float], current: float) -> list[float]:
-    """Return the fixed points of one ELIF or AELIF neuron, lowest first."""
+def voltages(
+    field: Field, known: type[LIF] | None, p: Mapping[str, float], current: float
+) -> list[float]:
+    """Return the fixed points of one neuron, lowest first.
+
+    Parameters
+    ----------
+    field : Field
+        Its right-hand sides.
+    known : type or None
+        What `conex_brian.field.law` says.
+    p : mapping
+        Its parameters.
+    current : float
+        The input current.
+    """
+    if known is LIF:
+        return [p["v_rest"] + p["R"] * current]
+    if known is None:
+        return _general_voltages(field, p, current)
     R, theta, delta = p["R"], p["theta_rh"], p["delta"]
     g = float(gain(p))  # type: ignore[arg-type]
     drive = R * current
@@ -106,8 +129,8 @@ def voltages(p: Mapping[str, float], current: float) -> list[float]:
     return [theta + delta * float(np.log(-g) + (np.log(w) if m > 0 else m - w))]
 
 
-def general_voltages(field: Field, p: Mapping[str, float], current: float) -> list[float]:
-    """Return the fixed points of one neuron of any model within the reach of `field.grid`.
+def _general_voltages(field: Field, p: Mapping[str, float], current: float) -> list[float]:
+    """Return the fixed points of a neuron of any model within the reach of `field.grid`.
 
     Between two extrema of the steady drive there is at most one zero.
     """
@@ -115,6 +138,18 @@ def general_voltages(field: Field, p: Mapping[str, float], current: float) -> li
     points = grid(p)
     turns = roots(lambda v: field.slope(v, current, *values), points)
     return roots(lambda v: field.drive(v, current, *values), np.union1d(points, turns))
+
+
+def resting_states(
+    field: Field, known: type[LIF] | None, p: Mapping[str, float], current: float
+) -> list[Floats]:
+    """Return the stable fixed points of one neuron below its threshold, all states of each."""
+    values = [p[name] for name in field.parameters]
+    found = []
+    for v in voltages(field, known, p, current):
+        if v < p["threshold"] and eigenvalues(field, v, current, values).real.max() < 0:
+            found.append(np.array([v, *field.resting(v, current, *values)], dtype=float))
+    return found
 
 
 def _abscissa(field: Field, current: Function, values: list[float], v: Any) -> Any:
