@@ -254,9 +254,10 @@ def _unit(where: str, text: str) -> tuple[int, Dimension]:
             )
         sign, name, exponent = found.groups()
         if name not in _UNITS:
+            alike = [one for one in _UNITS if one.lower() == name.lower()]
             raise ValueError(
-                f"{where}: there is no unit {short(name)}{nearest(name, _UNITS)}. Write for "
-                "example mV, Mohm, pA or ms."
+                f"{where}: there is no unit {short(name)}{nearest(name, alike or _UNITS)}. Write "
+                "for example mV, Mohm, pA or ms."
             )
         times = int(exponent or 1) * (-1 if sign == "/" else 1)
         power += _UNITS[name][0] * times

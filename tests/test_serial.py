@@ -100,7 +100,7 @@ def test_awkward_values_keep_every_bit(value: Any) -> None:
     assert all(same_bits(back, neuron) for back in through_files(neuron))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=4),
     st.sampled_from([volt, pA, None, Mohm, ms, uA / cm**2, pA / ms, metre**-3]),
@@ -383,14 +383,14 @@ def answers(call: Any, data: Any) -> None:
 
 
 @pytest.mark.usefixtures("_no_mark")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from([*PLAIN, "init_v", "init_s", "omega", "other"]), JSON_VALUES)
 def test_any_value_of_a_parameter_is_read_or_refused(name: str, value: Any) -> None:
     answers(from_dict, {**PLAIN, name: value})
 
 
 @pytest.mark.usefixtures("_no_mark")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(JSON)), st.integers(0, 12), st.text(max_size=6))
 def test_json_with_a_part_replaced_is_read_or_refused(start: int, cut: int, text: str) -> None:
     answers(from_json, JSON[:start] + text + JSON[start + cut :])
