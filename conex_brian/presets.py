@@ -2,7 +2,7 @@
 
 >>> from conex_brian import presets
 >>> preset = presets.load("naud2008_initial_burst")
->>> group = preset.neuron.group(I=preset.I)
+>>> group = preset.neuron.group(1, I=preset.I)
 
 Values are as published. The threshold is no published parameter of an exponential model, only
 where the upswing is cut off; a change of it moves spikes by less than the upswing lasts.
@@ -19,7 +19,7 @@ from conex_brian.dimensions import nearest, short
 from conex_brian.models import AELIF, ELIF, LIF
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Preset:
     """A published parameter set.
 
@@ -73,7 +73,7 @@ def load(name: str) -> Preset:
     Returns
     -------
     Preset
-        With ``neuron`` and ``I``; ``preset.neuron.group(I=preset.I)`` is ready to run for
+        With ``neuron`` and ``I``; ``preset.neuron.group(1, I=preset.I)`` is ready to run for
         ``preset.duration``.
 
     Raises
