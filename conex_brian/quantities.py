@@ -1,4 +1,4 @@
-"""Values with units as text, such as ``'65 pA'``: read by a fixed table of units, never evaluated."""
+"""Values with units as text, such as ``'65 pA'``: read by a fixed table, never evaluated."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_run_leaves_preferences_as_they_are(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("name", ["out.png", "out.svg"])
 def test_plot_is_a_picture(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / name
-    text = output(capsys, "run", "conex_readme", "--plot", str(path))
+    text = output(capsys, "run", "conex_readme", "--dt", "1ms", "--plot", str(path))
     assert text.splitlines()[-1] == f"picture: {path}"
     start = path.read_bytes()[:200]
     assert (
@@ -273,6 +273,7 @@ def test_help_of_the_program_has_examples_that_run(
 # ------------------------------------------------------------------ the real thing
 
 
+@pytest.mark.slow
 def test_listing_imports_nothing_heavy() -> None:
     script = """
 import sys, brian2
