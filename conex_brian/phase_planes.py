@@ -201,7 +201,7 @@ def _plane(
             ax.plot(a, b, ":", color=ORANGE, lw=0.9, label="_" if k else "reset")
         first = [numbers(axis, n, s[:1]) for axis, n, s in
                  zip((ax.xaxis, ax.yaxis), ("v", name), pieces[0], strict=True)]  # fmt: skip
-        ax.plot(*first, ">", color=ORANGE, ms=6, label="_start")
+        ax.plot(*first, "s", color=ORANGE, ms=5, label="_start")
     _mark(ax, points, shown, name)
     ax.set(xlim=(x[0], x[-1]), ylim=tuple(y))
 
@@ -209,13 +209,8 @@ def _plane(
 def _heights(neuron: LIF, null: Any, at: np.ndarray, path: Any, name: str) -> tuple[float, float]:
     """Return the range of the second state that is shown by default."""
     of_v = np.asarray(null["v"])
-    # v's nullcline turns up where the upswing begins: its lowest point and its left end are of use.
-    values = [
-        of_v.min(),
-        of_v[0],
-        *np.asarray(null[name])[[0, -1]],
-        float(getattr(neuron, name) or 0),
-    ]
+    # v's nullcline turns up where the upswing begins: its lowest point and its left end matter.
+    values = [of_v.min(), of_v[0], *np.asarray(null[name])[[0, -1]]]
     if path is not None:
         values += [float(one) for piece in path[0] for one in (piece[1].min(), piece[1].max())]
         values += [float(one) for _, others in path[1] for one in others]
