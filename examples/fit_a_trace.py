@@ -41,12 +41,12 @@ from scipy.optimize import differential_evolution
 from conex_brian import LIF, plotting, spike_monitor
 
 STEP = 0.5 * ms  # of the current and of the recording
-HALF, SILENT = 1 * second, 50 * ms  # what is fitted; without current at the beginning
+HALF, SILENT = 1 * second, 100 * ms  # what is fitted; without current at the beginning
 TRUTH = LIF(R=82 * Mohm, threshold=-51.3 * mV, tau=16.5 * ms, v_reset=-63.7 * mV, v_rest=-68.2 * mV)
 #: What is fitted: units and the bounds of the search.
 UNITS = {"R": Mohm, "threshold": mV, "tau": ms, "v_reset": mV}
 BOUNDS = [(20, 200), (-58, -42), (4, 50), (-78, -59)]
-CANDIDATES, GENERATIONS = 160, 24
+CANDIDATES, GENERATIONS = 160, 40
 
 
 def fluctuating_current(rng: np.random.Generator) -> TimedArray:
@@ -64,9 +64,9 @@ def fluctuating_current(rng: np.random.Generator) -> TimedArray:
 def record(current: TimedArray, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
     """Return the true neuron's noisy v in mV, and its spikes."""
     seed(5)
-    group = TRUTH.group(1, I=current, noise=0.4 * mV, dt=STEP / 10)
+    group = TRUTH.group(1, I=current, noise=0.15 * mV, dt=STEP / 10)
     states, spikes = StateMonitor(group, "v", record=True, dt=STEP), SpikeMonitor(group)
-    Network(group, states, spikes).run(2 * HALF)
+    Network(group, states, spikes).run(2 * HALF, namespace={})
     return states.v[0] / mV + rng.normal(scale=0.5, size=len(states.t)), spikes.t[:]
 
 
@@ -74,18 +74,16 @@ def simulate(neuron: LIF, current: TimedArray) -> tuple[Any, np.ndarray, Any]:
     """Return a neuron's times, v in mV and precise spikes over both seconds."""
     group = neuron.group(1, I=current, spike_timing="precise", dt=STEP)
     states, spikes = StateMonitor(group, "v", record=True), spike_monitor(group)
-    Network(group, states, spikes).run(2 * HALF)
+    Network(group, states, spikes).run(2 * HALF, namespace={})
     return states.t[:], states.v[0] / mV, spikes.t_spike[:]
 
 
 def fit(current: TimedArray, v: np.ndarray) -> tuple[LIF, list[float]]:
     """Return the neuron that fits the first second, and the best error of each generation."""
     v_rest = v[: int(SILENT / STEP)].mean() * mV
-    middle = {
-        name: np.mean(bounds) * UNITS[name] for name, bounds in zip(UNITS, BOUNDS, strict=True)
-    }
-    spread = {name: value * np.ones(CANDIDATES) for name, value in middle.items()}
-    group = LIF(**spread, v_rest=v_rest).group(I=current, spike_timing="precise", dt=STEP)
+    pairs = zip(UNITS.items(), BOUNDS, strict=True)  # each generation sets other values
+    middle = {name: np.full(CANDIDATES, np.mean(ends)) * unit for (name, unit), ends in pairs}
+    group = LIF(**middle, v_rest=v_rest).group(I=current, spike_timing="precise", dt=STEP)
     states = StateMonitor(group, "v", record=True)
     network = Network(group, states)
     network.store()
@@ -96,7 +94,7 @@ def fit(current: TimedArray, v: np.ndarray) -> tuple[LIF, list[float]]:
         network.restore()
         for (name, unit), values in zip(UNITS.items(), x, strict=True):
             setattr(group, name, values * unit)
-        network.run(HALF)
+        network.run(HALF, namespace={})
         found = np.sqrt(np.mean((states.v / mV - v[: len(states.t)]) ** 2, axis=1))
         best.append(min([*best[-1:], found.min()]))
         return found
