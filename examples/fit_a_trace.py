@@ -78,12 +78,12 @@ def simulate(neuron: LIF, current: TimedArray) -> tuple[Any, np.ndarray, Any]:
     return states.t[:], states.v[0] / mV, spikes.t_spike[:]
 
 
-def fit(current: TimedArray, v: np.ndarray) -> tuple[LIF, list[float]]:
+def fit(current: TimedArray, recorded: np.ndarray) -> tuple[LIF, list[float]]:
     """Return the neuron that fits the first second, and the best error of each generation."""
-    v_rest = v[: int(SILENT / STEP)].mean() * mV
+    rest = recorded[: int(SILENT / STEP)].mean() * mV
     pairs = zip(UNITS.items(), BOUNDS, strict=True)  # each generation sets other values
     middle = {name: np.full(CANDIDATES, np.mean(ends)) * unit for (name, unit), ends in pairs}
-    group = LIF(**middle, v_rest=v_rest).group(I=current, spike_timing="precise", dt=STEP)
+    group = LIF(**middle, v_rest=rest).group(I=current, spike_timing="precise", dt=STEP)
     states = StateMonitor(group, "v", record=True)
     network = Network(group, states)
     network.store()
@@ -95,7 +95,7 @@ def fit(current: TimedArray, v: np.ndarray) -> tuple[LIF, list[float]]:
         for (name, unit), values in zip(UNITS.items(), x, strict=True):
             setattr(group, name, values * unit)
         network.run(HALF, namespace={})
-        found = np.sqrt(np.mean((states.v / mV - v[: len(states.t)]) ** 2, axis=1))
+        found = np.sqrt(np.mean((states.v / mV - recorded[: len(states.t)]) ** 2, axis=1))
         best.append(min([*best[-1:], found.min()]))
         return found
 
@@ -104,7 +104,7 @@ def fit(current: TimedArray, v: np.ndarray) -> tuple[LIF, list[float]]:
         polish=False, vectorized=True, updating="deferred",
     )  # fmt: skip
     values = {name: x * unit for (name, unit), x in zip(UNITS.items(), found.x, strict=True)}
-    return LIF(**values, v_rest=v_rest), best
+    return LIF(**values, v_rest=rest), best
 
 
 def score(v: np.ndarray, spikes: Any, recorded: np.ndarray, real: Any) -> str:
@@ -136,10 +136,11 @@ def main(output: Path) -> None:
     peak = -35 * mV
     plotting.trace(time, recorded * mV, real, ax, peak=peak, color="0.6", lw=3, label="recorded")
     plotting.trace(time, v * mV, spikes, ax, peak=peak, color="#0072B2", lw=1, label="fitted")
-    ax.set(xlim=(HALF / ms, HALF / ms + 400), title="not used for the fit")
+    ax.set_xlim(HALF / ms, HALF / ms + 400)
+    ax.set_title("held out: not used for the fit", loc="left", fontsize=11)
     ax.legend(frameon=False, ncols=2, loc="upper right", bbox_to_anchor=(1, 1.18))
     below.plot(best, "o-", color="#D55E00", ms=4)
-    below.set(xlabel="generation", ylabel="best error (mV)", yscale="log")
+    below.set(xlabel="generation", ylabel="best error (mV)", ylim=(0, 1.1 * best[0]))
     for one in (ax, below):
         one.spines[["top", "right"]].set_visible(False)
     output.mkdir(parents=True, exist_ok=True)

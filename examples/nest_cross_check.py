@@ -5,8 +5,8 @@ The same LIF and AELIF neurons in NEST 3.10 (``iaf_psc_delta``, ``aeif_psc_exp``
 they spike? Both simulators find spikes at the end of a time step. Precise spikes
 (``spike_timing='precise'``) tell how late that is.
 
-LIF spikes in the same steps in both. In AELIF, NEST divides a step where the membrane is fast, and
-is less late; with a smaller step it comes to the precise times.
+LIF spikes in the same steps in both. In AELIF, NEST takes smaller steps inside a step and resets
+within it, so that lateness does not add up. With a smaller step NEST comes to the precise times.
 
 With NEST installed (``pip install nest-simulator``, Python 3.12) it is run. Without it, its spike
 times are read from ``nest_spikes.json``, which this script has written with ``--record``. Takes
@@ -90,7 +90,7 @@ def main(output: Path, record: bool = False) -> None:
         print(f"NEST is not installed: its spike times are read from {RECORDED}.")
         theirs = json.loads(file.read_text())
     else:
-        nest.set_verbosity(nest.VerbosityLevel.ERROR)
+        nest.verbosity = nest.VerbosityLevel.ERROR
         theirs = run_nest(nest)
         if record:
             file.write_text(json.dumps(theirs, indent=1))
