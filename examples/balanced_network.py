@@ -1,4 +1,5 @@
 """A balanced network: 3200 excitatory and 800 inhibitory LIF neurons in C++ standalone.
+=====================================================================================
 
 On average inhibition cancels most of the drive and of the excitation, and what fluctuates around
 that fires the neurons irregularly, though the input is constant and nothing is noisy (van

@@ -1,4 +1,5 @@
 """A CoNeX network goes on in Brian2: the same numbers first, then what its Euler step costs.
+==========================================================================================
 
 CoNeX simulates three adapting neurons. ``from_conex`` carries them over in one line, as they are
 initialised and again in the middle of the simulation. ``method='conex'`` then repeats CoNeX's own

@@ -1,4 +1,5 @@
 """A real recording: AELIF neurons hear what a grasshopper's auditory receptor heard.
+==================================================================================
 
 Ten seconds of a sound's amplitude modulation, and the spikes that a receptor neuron fired in
 response, ship with the package nitime (``pip install nitime``; data of A. Rokem et al., J.

@@ -1,4 +1,5 @@
 """LIF, ELIF and AELIF on one current step: the same input, three ways to spike.
+=============================================================================
 
 Takes a few seconds. Prints each neuron's rate and its first and last interspike interval, LIF's
 beside the closed form, and writes ``quickstart.png``::

@@ -1,0 +1,101 @@
+"""How Sphinx builds the documentation: ``sphinx-build -W --keep-going docs docs/_build``."""
+
+import importlib.util
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import brian2
+
+import conex_brian
+
+project = "conex_brian"
+author = "The conex_brian developers"
+project_copyright = author
+version = release = conex_brian.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # MathJax comes with the site: no other host is asked
+    "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "gallery/*.ipynb", "gallery/*.py", "gallery/*.md5"]
+suppress_warnings = ["config.cache"]  # a function among the gallery's options cannot be pickled
+
+templates_path = ["_templates"]
+html_theme = "furo"
+html_title = f"conex_brian {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+
+myst_enable_extensions = ["amsmath", "deflist", "dollarmath", "substitution"]
+myst_heading_anchors = 3
+speed = "images/speed.png"
+myst_substitutions = {
+    "speed_picture": f"![Time a neuron and step]({speed})" if Path(speed).exists() else ""
+}
+
+# As numpydoc wants it: `name` is a reference where there is such an object.
+default_role = "py:obj"
+numpydoc_show_class_members = False
+autosummary_generate = ["api.rst"]
+autodoc_typehints = "none"  # the docstrings say it in words
+autodoc_member_order = "bysource"
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+
+def start_fresh(gallery: Any, file: str) -> None:
+    """Give each example Brian2 as a new process would."""
+    brian2.get_device().reinit()
+    brian2.set_device("runtime")
+    brian2.start_scope()
+    brian2.defaultclock.dt = 0.1 * brian2.ms
+    brian2.prefs.codegen.target = "auto"
+
+
+# Without CoNeX its example is shown, but not run.
+runs = "" if importlib.util.find_spec("conex") else r"^(?!.*from_conex)"
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": runs or r".*",
+    "within_subsection_order": "FileNameSortKey",
+    "reset_modules": ("matplotlib", start_fresh),
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "show_memory": False,
+    "show_signature": False,
+    "min_reported_time": 1e9,
+}
+
+
+def site_links(app: Any, path: Path, page: str, text: list[str]) -> None:
+    """Let links in what is included from the repository lead to the site, where it has the target.
+
+    Parameters as Sphinx's event ``include-read`` has them; the path is relative to this folder.
+    """
+
+    def link(match: re.Match[str]) -> str:
+        target = match[1]
+        if target.startswith(("http", "#")):
+            return match[0]
+        target = os.path.normpath(path.parent / target)  # relative to this folder
+        target = re.sub(r"^\.\./docs/", "", target)
+        target = re.sub(r"^\.\./examples/(\w+)\.py$", r"gallery/\1.rst", target)
+        return "](" + {"../benchmarks/README.md": "accuracy.md"}.get(target, target) + ")"
+
+    text[0] = re.sub(r"\]\(([^)\s]+)\)", link, text[0])
+
+
+def setup(app: Any) -> None:
+    """Register the above."""
+    app.connect("include-read", site_links)
