@@ -66,7 +66,8 @@ def use_cpp(
     >>> from conex_brian import LIF
     >>> from conex_brian.devices import use_cpp
     >>> use_cpp(threads=2, build_on_run=False)
-    >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms, v_reset=-65*mV, v_rest=-70*mV)
+    >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+    ...              v_reset=-65*mV, v_rest=-70*mV)
     >>> group = neuron.group(100, I=250*pA)
     >>> run(50*ms)
     >>> device.build()  # doctest: +SKIP

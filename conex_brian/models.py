@@ -71,7 +71,8 @@ class LIF(Parameters):
     --------
     >>> from brian2 import *
     >>> from conex_brian import LIF
-    >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms, v_reset=-65*mV, v_rest=-70*mV)
+    >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+    ...              v_reset=-65*mV, v_rest=-70*mV)
     >>> neuron.replace(tau=[10, 20]*ms, init_v="v_rest + rand()*5*mV").group().N
     2
     >>> print(neuron.reset)
@@ -168,7 +169,8 @@ class LIF(Parameters):
         --------
         >>> from brian2 import *
         >>> from conex_brian import LIF
-        >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms, v_reset=-65*mV, v_rest=-70*mV)
+        >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+        ...              v_reset=-65*mV, v_rest=-70*mV)
         >>> neuron.template(I=250*pA).method
         'exact'
         >>> neuron.template(I="250*pA*sin(2*pi*10*Hz*t)").method
@@ -211,7 +213,8 @@ class LIF(Parameters):
         --------
         >>> from brian2 import *
         >>> from conex_brian import LIF
-        >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms, v_reset=-65*mV, v_rest=-70*mV)
+        >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+        ...              v_reset=-65*mV, v_rest=-70*mV)
         >>> group = neuron.group(I=[175, 250, 325]*pA, refractory=2*ms)
         >>> spikes = SpikeMonitor(group)
         >>> run(100*ms)
@@ -268,8 +271,8 @@ class ELIF(LIF):
     --------
     >>> from brian2 import *
     >>> from conex_brian import ELIF
-    >>> neuron = ELIF(R=100*Mohm, threshold=-30*mV, tau=20*ms, v_reset=-65*mV, v_rest=-70*mV,
-    ...               delta=2*mV, theta_rh=-50*mV)
+    >>> neuron = ELIF(R=100*Mohm, threshold=-30*mV, tau=20*ms, v_reset=-65*mV,
+    ...               v_rest=-70*mV, delta=2*mV, theta_rh=-50*mV)
     >>> neuron.template(I=250*pA).method
     'rk4'
     """
@@ -326,8 +329,9 @@ class AELIF(ELIF):
     --------
     >>> from brian2 import *
     >>> from conex_brian import AELIF
-    >>> neuron = AELIF(R=500*Mohm, threshold=-30*mV, tau=20*ms, v_reset=-55*mV, v_rest=-70*mV,
-    ...                delta=2*mV, theta_rh=-50*mV, alpha=0*nS, beta=5*pA, w_tau=100*ms)
+    >>> neuron = AELIF(R=500*Mohm, threshold=-30*mV, tau=20*ms, v_reset=-55*mV,
+    ...                v_rest=-70*mV, delta=2*mV, theta_rh=-50*mV, alpha=0*nS,
+    ...                beta=5*pA, w_tau=100*ms)
     >>> print(neuron.reset)
     v = v_reset
     omega = omega + beta

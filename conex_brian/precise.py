@@ -325,7 +325,8 @@ def spike_monitor(group: NeuronGroup, **options: Any) -> SpikeMonitor:
     --------
     >>> from brian2 import *
     >>> from conex_brian import LIF, spike_monitor
-    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms, v_reset=-65*mV, v_rest=-65*mV)
+    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms,
+    ...              v_reset=-65*mV, v_rest=-65*mV)
     >>> group = neuron.group(1, I=2*nA, spike_timing="precise")
     >>> spikes = spike_monitor(group)
     >>> run(20*ms)

@@ -68,7 +68,8 @@ class Template:
     --------
     >>> from brian2 import *
     >>> from conex_brian import LIF
-    >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms, v_reset=-65*mV, v_rest=-70*mV)
+    >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+    ...              v_reset=-65*mV, v_rest=-70*mV)
     >>> template = neuron.template(I=250*pA, refractory=2*ms)
     >>> template.threshold, template.method
     ('v >= threshold', 'exact')
@@ -99,7 +100,8 @@ class Template:
         --------
         >>> from brian2 import *
         >>> from conex_brian import LIF
-        >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms, v_reset=-65*mV, v_rest=-70*mV)
+        >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+        ...              v_reset=-65*mV, v_rest=-70*mV)
         >>> template = neuron.template(I=250*pA)
         >>> arguments = template.arguments()
         >>> arguments["reset"] += "; spiked += 1"

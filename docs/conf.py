@@ -1,6 +1,7 @@
 """How Sphinx builds the documentation: ``sphinx-build -W --keep-going docs docs/_build``."""
 
 import importlib.util
+import inspect
 import os
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import brian2
 
 import conex_brian
+from conex_brian.parameters import Parameters
 
 project = "conex_brian"
 author = "The conex_brian developers"
@@ -96,6 +98,16 @@ def site_links(app: Any, path: Path, page: str, text: list[str]) -> None:
     text[0] = re.sub(r"\]\(([^)\s]+)\)", link, text[0])
 
 
+def signature(app: Any, what: str, name: str, obj: Any, *_: Any) -> tuple[str, None] | None:
+    """Return the arguments of a model, which its ``__new__`` hides."""
+    if what != "class" or not issubclass(obj, Parameters):
+        return None
+    arguments = list(inspect.signature(obj.__init__).parameters.values())[1:]
+    plain = [one.replace(annotation=inspect.Parameter.empty) for one in arguments]
+    return str(inspect.Signature(plain)), None
+
+
 def setup(app: Any) -> None:
     """Register the above."""
+    app.connect("autodoc-process-signature", signature)
     app.connect("include-read", site_links)
