@@ -58,7 +58,12 @@ def main(neurons: int, steps: int, repeats: int) -> None:
         for make in (by_hand, by_library):
             name = make.__name__
             programs[name] = build(
-                Path(folder) / name, partial(make, neurons), steps, DT, processor_time=True
+                Path(folder) / name,
+                partial(make, neurons),
+                steps,
+                DT,
+                vectorised=False,
+                processor_time=True,
             )
         runs = alternate({name: program.run for name, program in programs.items()}, repeats)
     print(f"{machine('brian2', 'numpy', 'conex_brian')}\n")

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from brian2 import Mohm, NeuronGroup, ms, mV, nA, nS, pA, prefs
+from brian2 import Mohm, NeuronGroup, ms, mV, nA, nS, pA
 
 from conex_brian import AELIF, LIF
-from timing import VECTOR_EXP, alternate, build, machine, seconds, spikes
+from timing import alternate, build, machine, seconds, spikes
 
 DT = 0.1 * ms
 START = "v_reset + rand()*15*mV"
@@ -51,9 +51,7 @@ def main(neurons: int, steps: int, repeats: int) -> None:
     print(f"{machine('brian2', 'numpy', 'conex_brian')}\n")
     print("| model | flags | grid | precise | ratio: medians | of the pairs | fastest | Hz |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    usual = prefs.codegen.cpp.extra_compile_args_gcc
-    for flags, extra in (("Brian2's", []), ("vectorised exp", VECTOR_EXP)):
-        prefs.codegen.cpp.extra_compile_args_gcc = usual + extra
+    for flags in ("Brian2's", "vectorised exp"):
         for case in CASES:
             with tempfile.TemporaryDirectory() as folder:
                 programs = {
@@ -62,6 +60,7 @@ def main(neurons: int, steps: int, repeats: int) -> None:
                         partial(make, case, timing, neurons),
                         steps,
                         DT,
+                        vectorised=flags != "Brian2's",
                         processor_time=True,
                     )
                     for timing in ("grid", "precise")

@@ -26,14 +26,10 @@ from brian2 import (
 )
 
 from conex_brian import spike_monitor
+from conex_brian.devices import use_cpp
 
 #: Steps before the clock starts: caches are filled and memory is touched for the first time.
 WARM_UP = 5
-
-#: Compiler flags beside Brian2's. glibc declares its vector exp only where __FAST_MATH__ is
-#: defined, and Brian2's own (-ffast-math -fno-finite-math-only) undefine it: without these,
-#: exponentials come one by one.
-VECTOR_EXP = ["-D__FAST_MATH__", "-mprefer-vector-width=512"]
 
 #: A measurement: seconds of the timed steps, and the spikes of all steps.
 Measure = Callable[[], tuple[float, int]]
@@ -68,6 +64,13 @@ class Program:
         )
         return float(done.stdout), int(np.fromfile(self.counts, dtype=np.int32).sum())
 
+    def peak_memory(self) -> int:
+        """Run it once; return the bytes of memory that it had at most."""
+        command = [str(self.directory / "main")]
+        with subprocess.Popen(command, cwd=self.directory, stdout=subprocess.DEVNULL) as process:
+            _, process.returncode, usage = os.wait4(process.pid, 0)
+        return usage.ru_maxrss * 1024
+
     def copied(self, directory: Path) -> Program:
         """Return a copy that needs no compiling and stays when its sources are compiled anew."""
         sources = shutil.ignore_patterns("*.o", "*.cpp", "*.h", "brianlib")
@@ -91,6 +94,8 @@ def build(
     steps: int,
     dt: Quantity,
     *,
+    vectorised: bool = True,
+    threads: int = 1,
     processor_time: bool = False,
     recorded: int = 0,
 ) -> Program:
@@ -106,6 +111,11 @@ def build(
         How many steps are timed, after `WARM_UP` that are not.
     dt : Quantity
         The time step.
+    vectorised : bool, optional
+        Whether exponentials are vectorised, as `conex_brian.devices.use_cpp` has them, or the
+        compiler gets Brian2's own flags. Default: vectorised.
+    threads : int, optional
+        Of the program, where it is vectorised. Default: 1.
     processor_time : bool, optional
         Whether the program takes the processor's time, which others on the machine disturb less.
         Default: the wall clock's, which a user waits for.
@@ -117,7 +127,10 @@ def build(
     elapsed = f"std::chrono::duration<double>({clock} - started).count()"
     if processor_time:
         clock, elapsed = "std::clock()", "double(std::clock() - started)/CLOCKS_PER_SEC"
-    set_device("cpp_standalone", directory=str(directory), build_on_run=False)
+    if vectorised:
+        use_cpp(threads, directory, build_on_run=False)
+    else:
+        set_device("cpp_standalone", directory=str(directory), build_on_run=False)
     prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{os.cpu_count()}"]
     prefs.codegen.cpp.headers = ["<chrono>", "<ctime>", "<iostream>"]
     defaultclock.dt = dt

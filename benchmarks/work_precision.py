@@ -27,10 +27,10 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from brian2 import NeuronGroup, ms, prefs
+from brian2 import NeuronGroup, ms
 from matplotlib.axes import Axes
 
-from timing import VECTOR_EXP, WARM_UP, Program, alternate, build, machine, seconds
+from timing import WARM_UP, Program, alternate, build, machine, seconds
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from neurons import adaptive_model, random_adaptive
@@ -108,11 +108,12 @@ def measure_nest(
 ) -> Callable[[], tuple[float, int]]:
     """Return a measurement of NEST, a process of its own; it leaves the spike times in a file."""
     task = folder / f"nest_{dt}_{tolerance}.json"
-    given = {"sets": SETS, "R": 80.0, "neurons": neurons, "dt": dt, "duration": duration}
-    task.write_text(json.dumps({**given, "tolerance": tolerance}))
+    given = {"model": "aeif_psc_exp", "sets": SETS, "R": 80.0, "neurons": neurons, "dt": dt}
+    given |= {"duration": duration, "warm_up": 0.0, "tolerance": tolerance, "record": True}
+    task.write_text(json.dumps(given))
 
     def measure() -> tuple[float, int]:
-        script = Path(__file__).with_name("nest_aeif.py")
+        script = Path(__file__).with_name("nest_run.py")
         command = [python, str(script), str(task)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         line = done.stdout.splitlines()[-1]
@@ -127,7 +128,6 @@ def measure(
     neurons: int, repeats: int, duration: float, python: str | None, nest_neurons: int
 ) -> dict[str, Any]:
     """Measure everything and return it, ready for JSON."""
-    prefs.codegen.cpp.extra_compile_args_gcc += VECTOR_EXP
     wanted = [exponential_spike_times(one, duration) for one in SETS]
     rows, version = [], None
     with tempfile.TemporaryDirectory() as folder:

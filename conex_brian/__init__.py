@@ -11,7 +11,8 @@ from importlib.metadata import version as _version
 from conex_brian.conex import from_conex
 from conex_brian.models import AELIF, ELIF, LIF
 from conex_brian.precise import spike_monitor
+from conex_brian.serial import from_dict
 from conex_brian.templates import Template
 
-__all__ = ["AELIF", "ELIF", "LIF", "Template", "from_conex", "spike_monitor"]
+__all__ = ["AELIF", "ELIF", "LIF", "Template", "from_conex", "from_dict", "spike_monitor"]
 __version__ = _version("conex_brian")

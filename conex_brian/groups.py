@@ -10,7 +10,7 @@ import numpy as np
 from brian2 import NeuronGroup, Quantity, defaultclock, get_device, second
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
-from conex_brian import checks, precise, upswing
+from conex_brian import checks, precise
 from conex_brian.dimensions import (
     as_quantity,
     check_dimension,
@@ -64,13 +64,9 @@ def initialise(template: Template, group: NeuronGroup, names: Mapping[str, Any])
 
 def _complete(group: NeuronGroup, template: Template, names: Mapping[str, Any]) -> None:
     """Set a new group's schedule and values."""
-    values = dict(template.values)
     if template.timing is not None:
-        precise.prepare(group, template.timing.watch)
-        if template.timing.bounds:
-            dt = float(group.clock.dt)
-            values |= upswing.bounds(template.neuron, dt, template.timing.bounds)
-    set_values(group, values, names)
+        precise.prepare(group, template.timing)
+    set_values(group, template.values, names)
 
 
 def _count(template: Template, N: int | None) -> int:

@@ -234,6 +234,28 @@ class LIF(Parameters):
         )
         return template.group(N, **neuron_group_options)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return this model as plain text values, for JSON and YAML.
+
+        Returns
+        -------
+        dict
+            ``'model'``, the class's name, and every value that was given, as ``'-70 mV'``, or a
+            list of these where there is one a neuron. An expression for an initial value is
+            ``{'expression': '...'}``. `conex_brian.from_dict` returns an equal model, to the
+            last bit.
+
+        Examples
+        --------
+        >>> from brian2 import *
+        >>> from conex_brian import LIF
+        >>> LIF(R=5, threshold=1, tau=20*ms, v_reset=0, v_rest=0).to_dict()
+        {'model': 'LIF', 'R': '5', 'threshold': '1', 'tau': '20 ms', 'v_reset': '0', 'v_rest': '0'}
+        """
+        from conex_brian.serial import to_dict
+
+        return to_dict(self)
+
     def __str__(self) -> str:
         from conex_brian.printing import model_text
 

@@ -4,10 +4,9 @@ All of it is text for a plain `brian2.NeuronGroup`. The reset finds when, within
 at the threshold, and puts ``v`` where the membrane is at the step's end after a reset at that time.
 It runs right after the threshold is checked, so that what synapses add in this step comes after it.
 
-Leaky neurons with an input that is constant within a step have a closed form. With
-``u = v_rest + R*I`` and ``v`` the value at the step's end, the threshold was crossed
-``tau*log((u - threshold)/(u - v))`` before, and the neuron is at ``u + (v_reset - u)*exp(-a/tau)``
-a time ``a`` after its reset. What happens at the edges:
+Leaky neurons with an input that is constant within a step have a closed form, see
+`conex_brian.closed_form`; the others integrate to the threshold, see `conex_brian.crossing`. What
+happens at the edges:
 
 - Where ``v`` is at the threshold or over it when a step starts (a synapse or the initial value put
   it there), the spike is at the step's start.
@@ -23,16 +22,18 @@ a time ``a`` after its reset. What happens at the edges:
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from brian2 import Equations, NeuronGroup, Quantity, SpikeMonitor
+from brian2 import BrianObject, Equations, NeuronGroup, Quantity, SpikeMonitor, get_device
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.equations.equations import SUBEXPRESSION
 from brian2.groups.group import CodeRunner
 from brian2.stateupdaters.base import StateUpdateMethod
 
-from conex_brian import crossing, upswing
+from conex_brian import closed_form, crossing, upswing
 from conex_brian.dimensions import is_array, short, unit_text
 from conex_brian.expressions import identifiers, renamed
 from conex_brian.flow import EXPONENTIAL, Flow, split
@@ -42,47 +43,14 @@ from conex_brian.options import NEVER
 
 #: Names that a group with precise spikes uses, besides the model's.
 TAKEN = (
-    "t_spike", "t_next", "v_next", "t_release", "t_kept", "v_kept", "t_seen", "v_seen", "I_seen",
-    upswing.BEGIN, upswing.BOUND,
+    "t_spike", "t_release", "t_kept", "v_kept", "t_seen", "v_seen", "I_seen",
+    closed_form.OWED, closed_form.DECAY, upswing.BEGIN, upswing.BOUND,
 )  # fmt: skip
 
 _LEAKY = {"F": LIF.F, "RI": LIF.RI, "states": LIF.states}
 
 #: Brian2's name for the condition that keeps a neuron refractory until the step of its release.
 REFRACTORY = "timestep(t, dt) < timestep(t_release, dt)"
-
-# Both sides of a mask are computed: what has no solution is given one that the mask drops.
-_CROSSING = """\
-_drive = v_rest + R*I
-_rising = int(_drive > v)
-_whole = _rising*(_drive - threshold) + (1 - _rising)*(threshold - v_reset)
-_ago = _rising*clip(-tau*log(1 - _rising*(v - threshold)/_whole), 0*second, dt) + (1 - _rising)*dt
-_owed = int(t_next > t_spike)
-_ago = _ago + _owed*(t + dt - t_next - _ago)
-t_spike = t + dt - _ago"""
-
-_RESET = """\
-_start_v = v_reset + _owed*(v_next - v_reset)
-v = _drive + (_start_v - _drive)*exp(-(_ago + _owed*(dt - _ago))/tau)
-_again = int(v >= threshold)
-_since = t_spike"""
-
-_RELEASE = """\
-t_release = t_spike + ({period})
-_since = t_release
-_start = clip(timestep(t_release, dt)*dt, t + dt, inf*second)
-_later = int(t_release >= t + dt)
-_owed = _owed*int(t_release < t)
-_start_v = v_reset + _owed*(v_next - v_reset)
-_drive_then = _drive + _later*(v_rest + R*({I_then}) - _drive)
-v = _drive_then + (_start_v - _drive_then)*exp(-(_start - t_release + _owed*(t_release - t))/tau)
-_again = int(v >= threshold)*(1 - _later)"""
-
-_NEXT = """\
-_whole = _again*(_drive - threshold) + (1 - _again)*(threshold - v_reset)
-_rise_time = tau*log(1 + _again*(threshold - v_reset)/_whole)
-t_next = _again*(_since + _rise_time)
-v_next = _drive + (v_reset - _drive)*exp(-_again*(t + dt - _since{period} - _rise_time)/tau)"""
 
 
 @dataclass(frozen=True)
@@ -101,8 +69,9 @@ class Timing:
         The statements of a time step, where it is not one of Brian2's methods.
     watch : (str, str) or None
         What neurons in the upswing execute before and after a time step.
-    bounds : tuple of str
-        Variables whose values follow from the time step, see `conex_brian.upswing.bounds`.
+    constants : dict
+        Expressions for those per-neuron variables that follow from the parameters and the time
+        step: set anew when a run starts.
     """
 
     threshold: str
@@ -111,7 +80,7 @@ class Timing:
     values: Mapping[str, Any]
     step: str | None = None
     watch: tuple[str, str] | None = None
-    bounds: tuple[str, ...] = ()
+    constants: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_timing(
@@ -150,10 +119,22 @@ def make_timing(
     voltage = unit_text(neuron.dimensions["voltage"][0])
     closed = all(getattr(neuron, name) == text for name, text in _LEAKY.items())
     if closed and current.kind == CONSTANT and method in ("exact", "exponential_euler"):
-        units = {"t_spike": "second", "t_next": "second", "v_next": voltage}
-        units |= {} if period is None else {"t_release": "second"}
-        return Timing(neuron.condition, reset_text(current, period), _lines(units), _never(units))
+        return _closed(neuron, current, period, voltage)
     return _general(neuron, current, method, period)
+
+
+def _closed(neuron: LIF, current: Input, period: str | None, voltage: str) -> Timing:
+    units = {"t_spike": "second", closed_form.OWED: voltage}
+    units |= {} if period is None else {"t_release": "second"}
+    several = is_array(neuron.tau)
+    return Timing(
+        threshold=closed_form.condition(voltage, period is not None),
+        reset=closed_form.reset(period, input_at(current, "_start")),
+        variables=_lines(units) + _derived(closed_form.CONSTANTS, "1", several),
+        values=_never(units),
+        step=closed_form.STEP,
+        constants=closed_form.CONSTANTS if several else {},
+    )
 
 
 def _general(neuron: LIF, current: Input, method: str, period: str | None) -> Timing:
@@ -175,22 +156,27 @@ def _general(neuron: LIF, current: Input, method: str, period: str | None) -> Ti
     if share:
         units |= {f"{name}_seen": unit_text(equations[name].dim) for name in ("v", *flow.others)}
         units["I_seen"] = unit["current"]
+    for name in units:
+        if name in current.equations:
+            raise ValueError(
+                f"I: the Equations define {name!r}, which spike_timing = 'precise' uses itself. "
+                "Rename it."
+            )
     text = _lines(units)
     threshold, step, watch = neuron.condition, None, None
-    bounds: tuple[str, ...] = ()
+    constants: dict[str, str] = {}
     # What is constant within a step may be another in the next: that ends a watch.
     later = "I" if current.kind == CONSTANT else input_at(current, "(t + dt)")
     if share:
         threshold = f"v >= {upswing.SPIKE}"
         step = upswing.whole_step(flow, period is not None) if method == "rk4" else None
         watch = upswing.watch(flow, later)
-        bounds = (upswing.BEGIN,) if step else (upswing.BEGIN, upswing.BOUND)
-        several = any(is_array(getattr(neuron, n)) for n in ("theta_rh", "delta", "tau",
-                                                             "threshold", "v_reset"))  # fmt: skip
-        flags = "constant" if several else "shared, constant"
-        text += "".join(f"\n{name} : {unit['voltage']} ({flags})" for name in bounds)
+        derived = upswing.constants(own_step=step is not None)
+        several = any(is_array(getattr(neuron, name)) for name in upswing.CONSTANTS_OF)
+        text += _derived(derived, unit["voltage"], several)
+        constants = derived if several else {}
     reset = crossing.reset(flow, period, input_at(current, "_start"), later)
-    return Timing(threshold, reset, text, _never(units), step, watch, bounds)
+    return Timing(threshold, reset, text, _never(units), step, watch, constants)
 
 
 def _subexpressions(current: Input) -> list[Any]:
@@ -201,24 +187,15 @@ def _lines(units: Mapping[str, str]) -> str:
     return "\n".join(f"{name} : {unit}" for name, unit in units.items())
 
 
+def _derived(texts: Mapping[str, str], unit: str, several: bool) -> str:
+    """Return equations: what is shared costs nothing where it is used, the rest is stored."""
+    if several:
+        return "".join(f"\n{name} : {unit} (constant)" for name in texts)
+    return "".join(f"\n{name} = {text} : {unit} (shared)" for name, text in texts.items())
+
+
 def _never(units: Mapping[str, str]) -> dict[str, Quantity]:
     return {name: NEVER for name, unit in units.items() if unit == "second"}
-
-
-def reset_text(current: Input, period: str | None) -> str:
-    """Return the statements that a spike executes.
-
-    Parameters
-    ----------
-    current : Input
-        The neuron's input.
-    period : str or None
-        The refractory period, an expression for a time.
-    """
-    if period is None:
-        return "\n".join([_CROSSING, _RESET, _NEXT.format(period="")])
-    after = _RELEASE.format(period=period, I_then=input_at(current, "_start"))
-    return "\n".join([_CROSSING, after, _NEXT.format(period=" - (t_release - t_spike)")])
 
 
 def input_at(current: Input, time: str) -> str:
@@ -271,14 +248,36 @@ def step(
     return "\n".join([floor, code, "v = clip(v, _floor, inf*(threshold - v_reset))"])
 
 
-def prepare(group: NeuronGroup, watch: tuple[str, str] | None) -> None:
+class Constants(BrianObject):  # type: ignore[misc]
+    """Sets what follows from the parameters and the time step, whenever a run starts.
+
+    So whoever changes these, also through ``run_args``, need not know of it.
+    """
+
+    def __init__(self, group: NeuronGroup, texts: Mapping[str, str]) -> None:
+        super().__init__(clock=group.clock, name=f"{group.name}_constants")
+        self.group = weakref.proxy(group)
+        self.texts = texts
+
+    def before_run(self, run_namespace: Mapping[str, Any]) -> None:
+        """Set them; in standalone the program does, after it has taken its ``run_args``."""
+        device = get_device()
+        if isinstance(device, CPPStandaloneDevice) and not device.run_args_applied:
+            device.apply_run_args()
+        for name, text in self.texts.items():
+            getattr(self.group, name).set_item(slice(None), text, namespace={})
+
+
+def prepare(group: NeuronGroup, timing: Timing) -> None:
     """Let the reset of ``group`` follow the threshold, before synapses change ``v``.
 
     The watch comes after the summed variables of synapses, just before and after the group's step.
     """
     group.resetter["spike"].when = "after_thresholds"
-    if watch is not None:
-        before, after = watch
+    if timing.constants:
+        group.contained_objects.append(Constants(group, timing.constants))
+    if timing.watch is not None:
+        before, after = timing.watch
         group.set_event_schedule("upswing", when="groups", order=group.order - 0.5)
         group.run_on_event("upswing", before, when="groups", order=group.order - 0.25)
         # Brian2 has one code for an event: the second is its like, on the same neurons.

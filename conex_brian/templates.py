@@ -218,7 +218,7 @@ def make_template(
     # CoNeX bounds nothing: its step starts below the threshold, where no bound would act.
     bound = None if neuron.linear or chosen == "conex" else neuron.upper_bound
     if timing and timing.watch:
-        bound = upswing.BOUND if upswing.BOUND in timing.bounds else None
+        bound = None if timing.step else upswing.BOUND
     model = _equations(neuron, current, values, refractory is not False, noise is not None, bound)
     threshold, reset = neuron.condition, neuron.reset
     if timing is not None:

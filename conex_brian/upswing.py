@@ -24,11 +24,8 @@ and so on. That happens in an event, which meets few neurons at a time.
 
 from __future__ import annotations
 
-import numpy as np
-from brian2 import Quantity, get_dimensions
-
 from conex_brian.flow import Flow, State, runge_kutta
-from conex_brian.models import ELIF, LIF
+from conex_brian.models import ELIF
 from conex_brian.options import NEVER_TEXT
 
 #: Where the watch begins, as u: where 0.7*sqrt(tau/dt) steps are left, but not fewer than this
@@ -47,6 +44,9 @@ POWER = 3
 #: and rk2.
 BEGIN, BOUND = "v_upswing", "v_bound"
 
+#: What they follow from, besides the time step.
+CONSTANTS_OF = ("theta_rh", "delta", "tau", "threshold", "v_reset")
+
 #: A million voltage ranges below and above: no trajectory that means anything gets there.
 LOWEST = "v_reset - 1e6*(threshold - v_reset)"
 HIGHEST = "threshold + 1e6*(threshold - v_reset)"
@@ -59,21 +59,16 @@ SPIKE = ELIF.upper_bound
 RISING = 0.3
 
 
-def bounds(neuron: LIF, dt: float, names: tuple[str, ...]) -> dict[str, Quantity]:
-    """Return the values of `BEGIN` and `BOUND`, those among ``names``, for steps of ``dt`` seconds.
-
-    ``dt`` is the group's, which is not known before it is made.
-    """
-    of = ("theta_rh", "delta", "tau", "threshold", "v_reset")
-    theta_rh, delta, tau, threshold, v_reset = (np.asarray(getattr(neuron, n)) for n in of)
-    h = dt / tau
-    begin = LAST_OF_ORDER if BOUND in names else np.maximum(0.7 * np.sqrt(h), STEPS_LEFT * h)
-    upswing = theta_rh - delta * np.log(np.minimum(begin, 1))
-    spike = np.maximum(np.minimum(threshold, theta_rh + 300 * delta), v_reset)
-    bound = np.minimum(np.maximum(spike, upswing + 2 * delta), theta_rh + 302 * delta)
-    found = {BEGIN: np.minimum(spike, upswing), BOUND: np.maximum(bound, v_reset)}
-    dim = get_dimensions(neuron.v_rest)
-    return {name: Quantity(found[name], dim=dim) for name in names}
+def constants(own_step: bool) -> dict[str, str]:
+    """Return expressions for `BEGIN` and, where the group's step is Brian2's, for `BOUND`."""
+    steps = "clip(dt/tau, 0, 1)"
+    u = f"clip(0.7*sqrt({steps}), {STEPS_LEFT}*{steps}, inf)" if own_step else f"{LAST_OF_ORDER}"
+    begin = f"theta_rh - delta*log(clip({u}, 0, 1))"
+    texts = {BEGIN: f"clip({begin}, -inf*delta, {SPIKE})"}
+    if not own_step:
+        highest = "clip(theta_rh + 302*delta, v_reset, inf*delta)"
+        texts[BOUND] = f"clip(clip({begin} + 2*delta, {SPIKE}, inf*delta), v_reset, {highest})"
+    return texts
 
 
 def series(x: str) -> str:
