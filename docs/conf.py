@@ -10,7 +10,9 @@ from typing import Any
 import brian2
 
 import conex_brian
+from conex_brian import presets
 from conex_brian.parameters import Parameters
+from conex_brian.printing import value_text
 
 project = "conex_brian"
 author = "The conex_brian developers"
@@ -39,8 +41,14 @@ html_css_files = ["site.css"]
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath", "substitution"]
 myst_heading_anchors = 3
 speed = "images/speed.png"
+rows = [
+    f"| `{name}` | {type(one.neuron).__name__} | {one.pattern} | {value_text(one.I)} |"
+    for name in presets.names()
+    for one in [presets.load(name)]
+]
 myst_substitutions = {
-    "speed_picture": f"![Time a neuron and step]({speed})" if Path(speed).exists() else ""
+    "speed_picture": f"![Time a neuron and step]({speed})" if Path(speed).exists() else "",
+    "preset_table": "\n".join(["| name | class | pattern | current |", "| --- " * 4 + "|", *rows]),
 }
 
 # As numpydoc wants it: `name` is a reference where there is such an object.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import doctest
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,13 @@ import pytest
 from brian2 import set_device, start_scope
 
 import conex_brian
+from conex_brian.__main__ import main
 from live_conex import load_conex, missing_packages
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("*.rst")])
-CODE = re.compile(r"^```(python|pycon)\n(.*?)^```$", flags=re.M | re.S)
+CODE = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", flags=re.M | re.S)
 INCLUDE = re.compile(r"^```\{include\} (\S+)\n(.*?)^```$", flags=re.M | re.S)
 
 #: What a page needs besides the library; a page without code has no test.
@@ -29,7 +33,7 @@ COMPILES = {"devices", "sweeps"}
 LIVE_CONEX = {"from_conex"}
 
 #: Public modules, each with what its page in the API must name.
-PUBLIC = ["conex_brian", "conex_brian.devices"]
+PUBLIC = [f"conex_brian{name}" for name in ("", ".analysis", ".devices", ".plotting", ".presets")]
 
 #: Modules with examples in their docstrings.
 SOURCES = sorted(Path(conex_brian.__file__).parent.glob("*.py"))
@@ -66,12 +70,30 @@ def run_page(page: Path) -> dict[str, Any]:
         if language == "python":
             exec(compile(code, where, "exec"), scope)
             continue
+        if language == "console":
+            run_commands(code, where)
+            continue
         session = doctest.DocTestParser().get_doctest(code, scope, where, str(page), 0)
         shown: list[str] = []
         session.globs = scope  # get_doctest copies it, and later blocks need the names
         result = runner.run(session, out=shown.append, clear_globs=False)
         assert result.failed == 0, "".join(shown)
     return scope
+
+
+def run_commands(code: str, where: str) -> None:
+    """Run each command of a console, in this process; it must print what the page shows."""
+    for line, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", code, flags=re.M):
+        *words, target = shlex.split(line) if ">" in line else [*shlex.split(line), None]
+        words = words[:-1] if target else words
+        assert words[:3] == ["python", "-m", "conex_brian"], where
+        with redirect_stdout(StringIO()) as printed:
+            assert main(words[3:]) == 0, f"{where}: {line}"
+        if target:
+            Path(target).write_text(printed.getvalue())
+            continue
+        same = doctest.OutputChecker().check_output(shown, printed.getvalue(), FLAGS)
+        assert same, f"{where}: {line} prints\n{printed.getvalue()}"
 
 
 @pytest.fixture
