@@ -81,6 +81,7 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib", start_fresh),
     "abort_on_example_error": True,
     "download_all_examples": False,
+    "notebook_extensions": set(),
     "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
