@@ -9,10 +9,25 @@
 from importlib.metadata import version as _version
 
 from conex_brian.conex import from_conex
+from conex_brian.experiment import Experiment
 from conex_brian.models import AELIF, ELIF, LIF
+from conex_brian.points import grid, neuron_grid
 from conex_brian.precise import spike_monitor
 from conex_brian.serial import from_dict
+from conex_brian.sweeps import sweep
 from conex_brian.templates import Template
 
-__all__ = ["AELIF", "ELIF", "LIF", "Template", "from_conex", "from_dict", "spike_monitor"]
+__all__ = [
+    "AELIF",
+    "ELIF",
+    "LIF",
+    "Experiment",
+    "Template",
+    "from_conex",
+    "from_dict",
+    "grid",
+    "neuron_grid",
+    "spike_monitor",
+    "sweep",
+]
 __version__ = _version("conex_brian")

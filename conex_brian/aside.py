@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-import numpy as np
 from brian2 import Clock, Network, Quantity, SpikeMonitor, StateMonitor, prefs, second
 
 from conex_brian.models import LIF
@@ -16,7 +15,7 @@ from conex_brian.precise import spike_monitor
 from conex_brian.recordings import Spikes
 
 # The package brian2.devices has a variable of this module's name.
-devices = import_module("brian2.devices.device")
+devices: Any = import_module("brian2.devices.device")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import DimensionMismatchError, Hz, Quantity, cm, get_dimensions, ms, mV, second, uA
+from brian2 import DimensionMismatchError, Hz, Quantity, cm, get_dimensions, ms, second, uA
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from conex_brian.dimensions import short, unit_text
@@ -20,7 +20,7 @@ BLACK, BLUE, ORANGE, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 PURPLE, SKY, GRAY = "#CC79A7", "#56B4E9", "#808080"
 
 #: Units that are usual whatever the values are.
-_USUAL = ((ms, "ms"), (Hz, "Hz"), (mV / ms, "mV/ms"), (uA / cm**2, "µA/cm²"))
+_USUAL = ((ms, "ms"), (Hz, "Hz"), (uA / cm**2, "µA/cm²"))
 
 
 def pyplot() -> Any:
@@ -81,15 +81,26 @@ class Shown:
         for unit, text in _USUAL:
             if get_dimensions(unit) is dim:
                 return cls(unit, text)
-        unit = Quantity(largest or 1.0, dim=dim).get_best_unit()
+        # Brian2 goes to the next unit from 0.32 of it on; 500 pA are more usual than 0.5 nA.
+        unit = Quantity(0.32 * largest or 1.0, dim=dim).get_best_unit()
         return cls(unit, str(unit))
+
+    def per_ms(self) -> Shown:
+        """Return the unit of rates of change."""
+        return Shown(self.unit / ms, f"{self.text or 1}/ms")
 
     def label(self, name: str) -> str:
         """Return the axis label of ``name`` in this unit."""
         return f"{name} ({self.text})" if self.text else name
 
 
-def numbers(axis: Any, name: str, values: Any) -> np.ndarray:
+def unit_of(axis: Any) -> Any:
+    """Return the `Shown` that `numbers` has set for an axis; None where it has not."""
+    unit = axis.get_units()
+    return unit if isinstance(unit, Shown) else None
+
+
+def numbers(axis: Any, name: str, values: Any, shown: Shown | None = None) -> np.ndarray:
     """Return ``values`` as an axis shows them, which is labelled with ``name`` and a unit.
 
     The first values that an axis shows fix its unit, so that what is drawn later fits.
@@ -101,17 +112,19 @@ def numbers(axis: Any, name: str, values: Any) -> np.ndarray:
     name : str
         What the values are.
     values : Quantity or array_like
+    shown : Shown, optional
+        The unit of an axis that has none yet. Default: one in which the values are easy to read.
 
     Raises
     ------
     brian2.DimensionMismatchError
         Where the axis shows values of another dimension.
     """
-    shown = axis.get_units()
-    if not isinstance(shown, Shown):
-        shown = Shown.of(values)
+    if unit_of(axis) is None:
+        shown = Shown.of(values) if shown is None else shown
         axis.set_units(shown)
         axis.set_label_text(shown.label(name))
+    shown = unit_of(axis)
     if get_dimensions(values) is not get_dimensions(shown.unit):
         raise DimensionMismatchError(
             f"{name} = {short(values)} is in {unit_text(get_dimensions(values))}, but this axis "

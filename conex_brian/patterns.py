@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -114,7 +114,7 @@ def _chosen(presets: Any) -> list[Preset]:
     """Return presets by name or as given, each of one neuron."""
     several = [presets] if isinstance(presets, (str, Preset)) else list(presets)
     if not several:
-        raise ValueError("presets is empty: it needs at least one, see conex_brian.presets.names().")
+        raise ValueError("presets is empty: it needs one at least, see conex_brian.presets.")
     chosen = []
     for one in several:
         if not isinstance(one, (str, Preset)):

@@ -16,14 +16,16 @@ from brian2 import StateMonitor
 from brian2 import get_dimensions as dimensions_of
 
 from conex_brian.dimensions import check_dimension, short
+from conex_brian.fi_curves import fi_curve
 from conex_brian.figures import BLACK, BLUE, axes_or_new, numbers, pyplot
 from conex_brian.patterns import firing_patterns
+from conex_brian.phase_planes import phase_plane
 from conex_brian.recordings import Spikes, Trace, check_times, place_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["firing_patterns", "raster", "trace"]
+__all__ = ["fi_curve", "firing_patterns", "phase_plane", "raster", "trace"]
 
 
 def trace(

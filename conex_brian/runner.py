@@ -1,0 +1,457 @@
+"""One process's part of a sweep: make the experiment once, run it at point after point.
+
+The order of things is the same on every device, and so are the random numbers of every process:
+the experiment is built from the sweep's seed; each run starts from the state that ``build()`` left,
+with the point's values and from the point's seed.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import tempfile
+import threading
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from brian2 import Quantity, defaultclock, get_device, get_dimensions, prefs, second, set_device
+from brian2.core.tracking import InstanceFollower, InstanceTrackerSet
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from brian2.devices.device import Device, RuntimeDevice, all_devices
+from brian2.groups.group import Group
+
+from conex_brian import upswing
+from conex_brian.cpp_device import preferences
+from conex_brian.dimensions import is_array, short, unit_text
+from conex_brian.experiment import Experiment, check_point_names, converted
+
+#: The module: `brian2.devices.device` itself is the device that is selected.
+_devices = import_module("brian2.devices.device")
+
+#: The name that the state which ``build()`` leaves is stored under.
+_START = "conex_brian_sweep"
+
+#: In a standalone program: takes the seeds from the command line, which Brian2 lets pass only
+#: values of variables; and starts all threads' generators with one of them.
+_READ_SEEDS = """
+unsigned long _build_seed = 0, _run_seed = 0;
+if (args.size() >= 3 && args[0] == "--seeds") {
+    _build_seed = std::stoul(args[1]);
+    _run_seed = std::stoul(args[2]);
+    args.erase(args.begin(), args.begin() + 3);
+}
+"""
+_SEED = """
+for (size_t _i = 0; _i < brian::_random_generators.size(); _i++)
+    brian::_random_generators[_i].seed({} + _i);
+"""
+_SET_VALUES = "set_from_command_line(args);"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process must know of the one that asks for a sweep, to simulate as that would."""
+
+    device: str
+    build_on_run: bool
+    build_options: Mapping[str, Any]
+    dt: float
+    preferences: Mapping[str, Any]
+
+    @staticmethod
+    def present() -> Settings:
+        """Return those of this process: device, default time step, preferences that were changed.
+
+        Preferences with their default value may have another default elsewhere.
+        """
+        device = get_device()
+        _check_device(device)
+        changed = {}
+        for name, value in prefs.items():
+            category, _, last = name.rpartition(".")
+            default = prefs.pref_register[category][0][last].default
+            if value is not default and repr(value) != repr(default):
+                changed[name] = value
+        return Settings(
+            device=next(name for name, one in all_devices.items() if one is device),
+            build_on_run=getattr(device, "build_on_run", True),
+            build_options=dict(getattr(device, "build_options", None) or {}),
+            dt=float(defaultclock.dt),
+            preferences=changed,
+        )
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Simulate with these settings for a while, and with no Brian2 object in sight.
+
+        Names of objects decide the order in which they are updated, and are part of a program's
+        text. So what else lives in this process must not change them.
+        """
+        standalone = [d for d in all_devices.values() if isinstance(d, CPPStandaloneDevice)]
+        device, stack = get_device(), list(_devices.previous_devices)
+        states = [dict(one.__dict__) for one in standalone]
+        # A standalone device's clock is part of its state.
+        clock, numbers = all_devices["runtime"].defaultclock, np.random.get_state()
+        dt = clock.dt
+        names = InstanceFollower.instance_sets
+        InstanceFollower.instance_sets = defaultdict(InstanceTrackerSet)
+        try:
+            # Otherwise the first Ctrl+C ends a run early, as if it were complete.
+            changed = {**self.preferences, "core.stop_on_keyboard_interrupt": False}
+            with preferences(changed):
+                for one in standalone:
+                    one.reinit()
+                set_device(self.device, build_on_run=self.build_on_run, **self.build_options)
+                defaultclock.dt = self.dt * second
+                yield
+        finally:
+            for one, state in zip(standalone, states, strict=True):
+                one.__dict__ = state
+            _devices.active_device = device
+            _devices.previous_devices[:] = stack
+            clock.dt = dt
+            np.random.set_state(numbers)
+            for kind, instances in InstanceFollower.instance_sets.items():
+                for reference in instances:
+                    if (instance := reference()) is not None:
+                        names[kind].add(instance)
+            InstanceFollower.instance_sets = names
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every process of one sweep gets.
+
+    Attributes
+    ----------
+    token : str
+        Which sweep it is, different for each.
+    build : callable
+        The user's function that returns an `Experiment`.
+    names : tuple of str
+        What points have values for.
+    seed : int
+        What random numbers in ``build()`` start from.
+    settings : Settings
+        See there.
+    """
+
+    token: str
+    build: Callable[[], Experiment]
+    names: tuple[str, ...]
+    seed: int
+    settings: Settings
+
+
+@dataclass
+class Outcome:
+    """What became of one point.
+
+    Attributes
+    ----------
+    values : dict
+        From names to what was observed: numbers, or one-dimensional arrays of them.
+    units : dict
+        The observations' units, as text.
+    error : str
+        What went wrong; empty where nothing did.
+    trace : str
+        Where in the program it did.
+    fatal : Exception or None
+        Why no point can be run at all.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+    trace: str = ""
+    fatal: Exception | None = None
+
+
+class Runner:
+    """An experiment that is ready to run, and this process's Brian2 as it needs it until `close`.
+
+    Parameters
+    ----------
+    job : Job
+        What to build.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._stack = ExitStack()
+        try:
+            self._stack.enter_context(job.settings.applied())
+            self._prepare(job)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, job: Job) -> None:
+        np.random.seed(job.seed)
+        if isinstance(get_device(), RuntimeDevice):
+            get_device().seed(job.seed)
+        self.experiment = job.build()
+        if not isinstance(self.experiment, Experiment):
+            raise TypeError(
+                f"build() returned {short(self.experiment)}: it needs to return an Experiment."
+            )
+        check_point_names(job.names, self.experiment)
+        self._bounds = _Bounds.found(self.experiment)
+        device = get_device()
+        _check_device(device)
+        if isinstance(device, RuntimeDevice):
+            self._backend: _Runtime | _Standalone = _Runtime(self.experiment)
+        else:
+            folder = self._stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="conex_brian_", ignore_cleanup_errors=True)
+            )
+            self._backend = _Standalone(self.experiment, device, Path(folder), job.seed)
+
+    def run(self, point: Mapping[str, Any], seed: int) -> Outcome:
+        """Run the experiment at one point; whatever goes wrong is in the outcome."""
+        outcome = Outcome()
+        try:
+            views = self.experiment.vary
+            values = [(views[n], converted(n, value, views[n])) for n, value in point.items()]
+            for bounds in self._bounds:
+                values += bounds.at(point, self.experiment)
+            self._backend.run(values, seed)
+            for name, function in self.experiment.observe.items():
+                outcome.values[name], outcome.units[name] = _observed(name, function())
+        except Exception as error:
+            outcome.error = f"{type(error).__name__}: {error}"
+            outcome.trace = traceback.format_exc()
+            return outcome
+        lost = [n for n, value in outcome.values.items() if np.isnan(value).any()]
+        if lost:
+            outcome.error = f"nan in the observation {', '.join(lost)}"
+        return outcome
+
+    def close(self) -> None:
+        """Give Brian2 back as it was, and remove all files."""
+        self._stack.close()
+
+
+def _check_device(device: Device) -> None:
+    standalone = isinstance(device, CPPStandaloneDevice) and "cuda" not in type(device).__module__
+    if not standalone and not isinstance(device, RuntimeDevice):
+        raise NotImplementedError(
+            f"A sweep cannot run on the device {type(device).__name__}, whose programs take no "
+            "arguments: use use_cpp(), or a loop with a build for each point."
+        )
+
+
+class _Runtime:
+    """Brian2's own device: the state is kept, and each run starts from it."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        experiment.network.store(_START)
+
+    def run(self, values: list[tuple[Any, np.ndarray]], seed: int) -> None:
+        network = self._experiment.network
+        network.restore(_START)
+        for view, value in values:
+            view.set_with_index_array(slice(None), value, check_units=False)
+        get_device().seed(seed)
+        network.run(self._experiment.duration, namespace=self._experiment.namespace)
+
+
+class _Standalone:
+    """C++ standalone: one program, which takes values and seeds as arguments."""
+
+    def __init__(
+        self, experiment: Experiment, device: CPPStandaloneDevice, folder: Path, seed: int
+    ) -> None:
+        if device.has_been_run:
+            raise ValueError(
+                "build() has run the network, and so built and run a program. In C++ standalone "
+                "say use_cpp(build_on_run=False), or leave the run to the Experiment."
+            )
+        self._experiment, self._device, self._folder, self._seed = experiment, device, folder, seed
+        # Values are set before the run that counts, whatever was run before. Brian2 puts this into
+        # the first run, unless it was put somewhere on purpose by device.apply_run_args().
+        for kind, arguments in device.main_queue:
+            if kind == "run_network" and _SET_VALUES in arguments[1]:
+                arguments[1].remove(_SET_VALUES)
+                device.run_args_applied = False
+        device.insert_code("before_start", _READ_SEEDS)
+        device.main_queue.insert(0, ("insert_code", _SEED.format("_build_seed")))
+        device.insert_code("main", _SEED.format("_run_seed"))
+        device.build_on_run = False
+        experiment.network.run(experiment.duration, namespace=experiment.namespace)
+        options = {
+            **(device.build_options or {}), "directory": str(folder), "run": False,
+            "results_directory": "results",
+        }  # fmt: skip
+        device.build(**options)
+        device.has_been_run = True  # Values are read from the disk from now on.
+        known = [view.variable for view in experiment.vary.values()]
+        known += [clock.variables["t"] for clock in device.clocks]
+        for variable in known:
+            device.array_cache[variable] = None
+
+    def run(self, values: list[tuple[Any, np.ndarray]], seed: int) -> None:
+        results = self._folder / "results"
+        done = results / "last_run_info.txt"  # Written last.
+        done.unlink(missing_ok=True)
+        arguments = []
+        for number, (view, value) in enumerate(values):
+            text = repr(value.item()) if value.size == 1 else f"value_{number}"
+            if value.size > 1:
+                value.tofile(self._folder / text)
+            arguments.append(f"{view.group_name}.{view.name}={text}")
+            self._device.array_cache[view.variable] = None
+        command = prefs["devices.cpp_standalone.run_cmd_unix"]
+        program = [command] if isinstance(command, str) else list(command)
+        if os.name == "nt":
+            program = [str(self._folder / "main")]
+        seeds = ["--seeds", str(self._seed), str(seed)]
+        ended = subprocess.run(
+            [*program, "--results_dir", f"{results}{os.sep}", *seeds, *arguments],
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        said = f"{ended.stdout}{ended.stderr}".strip()
+        # The program goes on where it cannot read a value, with another one.
+        if ended.returncode or "Error " in said or "Could not read" in said:
+            raise RuntimeError(f"the program failed ({ended.returncode}): {said or 'no message'}")
+        # It does not notice when the disk is full.
+        if not done.is_file() or done.read_text().split()[1:] != ["1"]:
+            raise RuntimeError(f"the program did not finish: is the disk full? {said}")
+        if shutil.disk_usage(results).free < 1 << 16:
+            raise OSError(f"the disk of {tempfile.gettempdir()} is full: results may be truncated")
+        for instance in self._experiment.network.objects:
+            if isinstance(instance, Group):
+                instance._check_for_invalid_states()
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """Variables of a group that its parameters decide: they follow when those are varied.
+
+    Groups with exact spike times have them (`conex_brian.upswing.bounds`).
+    """
+
+    views: dict[str, Any]
+    parameters: dict[str, np.ndarray]
+    varied: dict[str, str]
+    voltage: Quantity
+    dt: float
+
+    OF = ("theta_rh", "delta", "tau", "threshold", "v_reset")
+
+    @staticmethod
+    def found(experiment: Experiment) -> list[_Bounds]:
+        """Return those that the values of points change."""
+        groups: dict[str, dict[str, str]] = {}
+        owners = {}
+        for name, view in experiment.vary.items():
+            owner = view.variable.owner
+            derived = {upswing.BEGIN, upswing.BOUND} & set(owner.variables)
+            if derived and view.name in _Bounds.OF:
+                groups.setdefault(owner.name, {})[view.name] = name
+                owners[owner.name] = owner
+        return [_Bounds._of(owners[key], varied) for key, varied in groups.items()]
+
+    @staticmethod
+    def _of(group: Any, varied: dict[str, str]) -> _Bounds:
+        names = [n for n in (upswing.BEGIN, upswing.BOUND) if n in group.variables]
+        try:
+            parameters = {n: np.array(getattr(group, n + "_")[:]) for n in _Bounds.OF}
+        except NotImplementedError:
+            raise ValueError(
+                f"{', '.join(varied)} cannot be varied here: {group.name} has exact spike times, "
+                f"for which {', '.join(names)} follow from {', '.join(_Bounds.OF)}, and one of "
+                "these is not known before the program runs. Leave out what computes it, or use "
+                "spike_timing='grid'."
+            ) from None
+        voltage = Quantity(1.0, dim=group.variables["v"].dim)
+        views = {n: getattr(group, n) for n in names}
+        return _Bounds(views, parameters, varied, voltage, float(group.clock.dt))
+
+    def at(self, point: Mapping[str, Any], experiment: Experiment) -> list[tuple[Any, np.ndarray]]:
+        """Return the variables and their values at a point."""
+        changed = {own: np.asarray(point[name]) for own, name in self.varied.items()}
+        neuron: Any = SimpleNamespace(**{**self.parameters, **changed}, v_rest=self.voltage)
+        bounds = upswing.bounds(neuron, self.dt, tuple(self.views))
+        return [(view, np.asarray(bounds[name])) for name, view in self.views.items()]
+
+
+def _observed(name: str, value: Any) -> tuple[Any, str]:
+    """Return what was observed as plain numbers in base units, and their unit."""
+    if hasattr(value, "get_item"):  # a variable of a group or monitor
+        value = value[:]
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" or array.ndim > 1:
+        raise TypeError(
+            f"observe[{name!r}] gave {short(value)}: it needs a number, a Quantity, or a "
+            "one-dimensional array of them."
+        )
+    kind = {"b": bool, "f": float}.get(array.dtype.kind, np.int64)
+    array = np.array(array, dtype=kind)
+    return array if is_array(array) else array.item(), unit_text(get_dimensions(value))
+
+
+_lock = threading.RLock()
+_current: tuple[str, Runner | Exception] | None = None
+
+
+def prepare(job: bytes, token: str) -> None:
+    """Build the experiment in a worker, unless it was built; ``job`` is a pickled `Job`."""
+    global _current
+    with _lock:
+        if _current is not None and _current[0] == token:
+            return
+        close()
+        try:
+            _current = token, Runner(pickle.loads(job))
+        except Exception as error:
+            _current = token, error
+
+
+def run_point(job: bytes, token: str, point: Mapping[str, Any], seed: int) -> Outcome:
+    """Run a point in a worker, which has built the experiment or builds it now.
+
+    One thread of a process at a time does so: they share Brian2's state.
+    """
+    with _lock:
+        prepare(job, token)
+        assert _current is not None
+        runner = _current[1]
+        if isinstance(runner, Runner):
+            return runner.run(point, seed)
+        trace = "".join(traceback.format_exception(runner))
+        return Outcome(fatal=_portable(runner), trace=trace)
+
+
+def close(token: str = "") -> None:
+    """End what this process has built for a sweep, or for the sweep ``token``."""
+    global _current
+    if token and (_current is None or _current[0] != token):
+        return
+    if _current is not None and isinstance(_current[1], Runner):
+        _current[1].close()
+    _current = None
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that other processes can read."""
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
