@@ -20,6 +20,7 @@ project_copyright = author
 version = release = conex_brian.__version__
 
 extensions = [
+    "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -57,6 +58,10 @@ numpydoc_show_class_members = False
 autosummary_generate = ["api.rst"]
 autodoc_typehints = "none"  # the docstrings say it in words
 autodoc_member_order = "bysource"
+
+plot_formats = [("png", 150)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -28,6 +28,9 @@ PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("*.rst")])
 CODE = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", flags=re.M | re.S)
 INCLUDE = re.compile(r"^```\{include\} (\S+)\n(.*?)^```$", flags=re.M | re.S)
 
+#: What takes more than a few seconds.
+SLOW = {"presets", "precise", "patterns", "phase_planes"}
+
 #: What a page needs besides the library; a page without code has no test.
 COMPILES = {"devices", "sweeps"}
 LIVE_CONEX = {"from_conex"}
@@ -115,7 +118,7 @@ def with_code() -> list[Any]:
     for page in PAGES:
         if not CODE.search(text_of(page)):
             continue
-        marks = []
+        marks = [pytest.mark.slow] if page.stem in SLOW else []
         if page.stem in COMPILES:
             no_compiler = shutil.which("g++") is None and shutil.which("clang++") is None
             marks = [
@@ -139,7 +142,13 @@ def test_the_code_of_a_page_runs_as_it_stands(page: Path) -> None:
 
 
 @pytest.mark.usefixtures("_process_of_its_own")
-@pytest.mark.parametrize("path", DOCUMENTED, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else [])
+        for path in DOCUMENTED
+    ],
+)
 def test_the_examples_of_docstrings_run(path: Path) -> None:
     module = import_module("conex_brian" + f".{path.stem}".replace(".__init__", ""))
     runner = doctest.DocTestRunner(optionflags=FLAGS)
