@@ -32,7 +32,7 @@ static inline void rates(const Parameters &p, double v, double w, double I, doub
 }
 
 template <Model model, Method method>
-static long run(const Parameters &p, int n, long steps, double *__restrict v, double *__restrict w,
+__attribute__((noinline)) static long run(const Parameters p, int n, long steps, double *__restrict v, double *__restrict w,
                 const double *__restrict I)
 {
     const double decay = std::exp(-p.dt / p.tau);

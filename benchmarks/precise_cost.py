@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 from brian2 import Mohm, NeuronGroup, ms, mV, nA, nS, pA
 
 from conex_brian import AELIF, LIF
@@ -37,12 +38,19 @@ ADAPTIVE = AELIF(
     w_tau=144 * ms,
     init_v=START,
 )
-CASES = {"LIF, 'exact'": (LEAKY, 1.63 * nA), "AELIF, 'rk4'": (ADAPTIVE, 820 * pA)}
+SEVERAL = "LIF, 'exact', one tau a neuron"
+CASES = {
+    "LIF, 'exact'": (LEAKY, 1.63 * nA),
+    SEVERAL: (LEAKY, 1.63 * nA),
+    "AELIF, 'rk4'": (ADAPTIVE, 820 * pA),
+}
 
 
 def make(case: str, spike_timing: str, neurons: int) -> NeuronGroup:
     """Return the group of a case."""
     model, current = CASES[case]
+    if case == SEVERAL:
+        model = model.replace(tau=np.linspace(19, 21, neurons) * ms)
     return model.group(neurons, current, spike_timing=spike_timing)
 
 
