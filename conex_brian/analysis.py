@@ -160,7 +160,7 @@ def bifurcation(neuron: LIF) -> Bifurcation | None:
     )
 
 
-def _check_gain(neuron: LIF, p: Mapping[str, Floats]) -> None:
+def _check_gain(neuron: LIF, p: Mapping[str, Any]) -> None:
     bad = ~(rest.gain(p) > 0)
     if bad.any():
         raise ValueError(

@@ -210,7 +210,8 @@ def _solved(expression: sympy.Expr, unknown: sympy.Symbol) -> sympy.Expr | None:
     factor = sympy.simplify(expression.diff(unknown))
     if factor == 0 or unknown in factor.free_symbols:
         return None
-    return sympy.expand(-expression.subs(unknown, 0) / factor)
+    # Not expanded: exp((v - theta_rh)/delta) in two factors would overflow.
+    return -expression.subs(unknown, 0) / factor
 
 
 def law(neuron: LIF) -> type[LIF] | None:

@@ -169,14 +169,17 @@ class Orbit:
             heights = [basin.height(y[:-1]) / basin.level for basin in basins]
             return min([*heights, float(y[0] - lowest) / self.way])
 
-        events: list[Any] = [spike, rest]
+        def late(_: float, y: Floats) -> float:
+            return float(y[-1] - PATIENCE * self.slowest)
+
+        events: list[Any] = [spike, rest, late]
         for event in events:
             event.terminal = True
         run = solve_ivp(
-            flow, (0, PATIENCE * self.slowest / tau), [*x, 0.0], "DOP853", events=events,
+            flow, (0, np.inf), [*x, 0.0], "DOP853", events=events,
             rtol=TOLERANCE, atol=TOLERANCE * 1e-2 * np.append(scale, tau),
         )  # fmt: skip
-        if run.status != 1:
+        if run.status != 1 or len(run.t_events[2]):
             raise Undecided(
                 f"it neither spikes nor comes to rest within {run.y[-1, -1]:.3g} s: the current is "
                 "too near the one that decides"

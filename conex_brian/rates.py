@@ -23,10 +23,13 @@ from conex_brian.broadcast import (
 )
 from conex_brian.dimensions import short
 from conex_brian.expressions import identifiers
-from conex_brian.field import Field, Floats, field_of, law
+from conex_brian.field import Field, field_of, law
 from conex_brian.models import AELIF, ELIF, LIF
 from conex_brian.options import noise_level
 from conex_brian.orbits import Orbit, Undecided
+
+#: Shorter intervals, in time constants, are none: v_reset lies where the exponential is bounded.
+SHORTEST = 1e-100
 
 
 def firing_rate(
@@ -71,10 +74,10 @@ def firing_rate(
     LIF: ``1/(refractory + tau*log((u - v_reset)/(u - threshold)))``, ``u = v_rest + R*I``; with
     noise Siegert's integral (Siegert, Phys. Rev. 81 (1951) 617; Ricciardi, Diffusion Processes and
     Related Topics in Biology (1977)). ELIF and other models with no state but v: the integral of
-    dv/F, to 1e-9 (models of your own to 1e-6 or better at their rheobase). AELIF and others: the equations are followed from spike to spike (DOP853) until
-    the states after a spike repeat, to 1e-8; a burst counts as a whole. A train that has not
-    repeated after 600 spikes is averaged over the last 500, which leaves an error of some 1 % where
-    it is chaotic.
+    dv/F, to 1e-9 (models of your own to 1e-6 or better at their rheobase). AELIF and others: the
+    equations are followed from spike to spike (DOP853) until the states after a spike repeat, to
+    1e-8; a burst counts as a whole. A train that has not repeated after 600 spikes is averaged over
+    the last 500, which leaves an error of some 1 % where it is chaotic.
 
     Below the rheobase a neuron whose ``v_reset`` lies beyond the unstable fixed point has two ways
     to be: at rest, or spiking for ever. Which one it is follows from where it starts, so give
@@ -99,7 +102,9 @@ def firing_rate(
             f"noise = {short(noise)}: a rate with noise is known for LIF only, not for "
             f"{type(neuron).__name__}. Simulate it: neuron.group(I=..., noise=...)."
         )
-    shape = shape_of(neuron, current, period, *([] if level is None else [np.asarray(level)]))
+    starts = _starts(neuron)
+    arrays = [one for one in (*starts.values(), level) if one is not None and np.ndim(one)]
+    shape = shape_of(neuron, current, period, *map(np.asarray, arrays))
     if known is LIF:
         interval = firing.leaky_interval(values_of(neuron), current) + period
         rate = np.array(np.broadcast_to(1 / interval, shape))
@@ -112,7 +117,7 @@ def firing_rate(
     field = field_of(neuron)
     for place, p, (one, t_ref) in each(neuron, shape, current, period):
         try:
-            rate[place] = _rate(neuron, field, p, one, t_ref, place)
+            rate[place] = _rate(neuron, field, p, one, t_ref, starts, place)
         except ArithmeticError as error:
             raise ValueError(
                 f"I = {short(I)}: the rate of {type(neuron).__name__} is not known"
@@ -158,8 +163,8 @@ def voltage(neuron: LIF, t: Any, I: Any, refractory: Any = 0 * second) -> Any:  
     if (time < 0).any():
         raise ValueError(f"t = {short(t)} is negative: it needs times of at least 0 ms.")
     current, period = current_of(neuron, I), period_of(refractory)
-    start = _start(neuron, "v")
-    shape_of(neuron, time, current, period)
+    start = _known_start(neuron, "v", _starts(neuron)["v"])
+    shape_of(neuron, time, current, period, start)
     v = firing.leaky_voltage(values_of(neuron), start, time, current, period)
     return quantity(v, dim_of(neuron, "voltage"))
 
@@ -172,18 +177,27 @@ def _check_reset(neuron: LIF) -> None:
         )
 
 
-def _start(neuron: LIF, state: str) -> Floats:
-    """Return where ``state`` starts, or say that it is not a value."""
-    name = "init_v" if state == "v" else state
-    given = getattr(neuron, name)
-    if isinstance(given, str):
+def _starts(neuron: LIF) -> dict[str, Any]:
+    """Return where each state starts: numbers in SI base units, or an expression."""
+    given = {"v": neuron.v_rest if neuron.init_v is None else neuron.init_v}
+    for name in neuron.states:
+        value = getattr(neuron, name)
+        given[name] = 0.0 if value is None else value
+    return {
+        name: value if isinstance(value, str) else np.asarray(value, dtype=float)
+        for name, value in given.items()
+    }
+
+
+def _known_start(neuron: LIF, state: str, start: Any) -> Any:
+    """Return ``start``, or say that an expression does not do."""
+    if isinstance(start, str):
+        name = "init_v" if state == "v" else state
         raise ValueError(
-            f"{type(neuron).__name__}: {name} = {given!r} is an expression, and the answer depends "
+            f"{type(neuron).__name__}: {name} = {start!r} is an expression, and the answer depends "
             f"on where the neuron starts. Give a value: neuron.replace({name}=...)."
         )
-    if given is None:
-        given = neuron.v_rest if state == "v" else 0.0
-    return np.asarray(given, dtype=float)
+    return start
 
 
 def _rate(
@@ -192,13 +206,14 @@ def _rate(
     p: Mapping[str, float],
     current: float,
     t_ref: float,
+    starts: Mapping[str, Any],
     place: tuple[int, ...],
 ) -> float:
     """Return the rate of one neuron of a model other than LIF."""
 
     def start() -> list[float]:
-        values = [_start(neuron, name) for name in field.states]
-        return [float(value[place[-1]] if value.ndim else value) for value in values]
+        found = {name: _known_start(neuron, name, one) for name, one in starts.items()}
+        return [float(one[place[-1]] if one.ndim else one) for one in found.values()]
 
     if len(field.states) > 1:
         resting = rest.resting_states(field, law(neuron), p, current)
@@ -223,6 +238,6 @@ def _rate(
         passage = interval(p["v_reset"])
         if np.isfinite(passage) and (v := start()[0]) < p["v_reset"]:
             passage = interval(v)
-    if t_ref + passage == 0:
+    if t_ref + passage < SHORTEST * p["tau"]:
         raise ArithmeticError("v_reset lies so far in the upswing that intervals have no length")
     return 1 / (t_ref + passage)

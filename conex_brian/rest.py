@@ -25,7 +25,7 @@ from conex_brian.models import LIF
 SADDLE_NODE, HOPF = "saddle-node", "Andronov-Hopf"
 
 
-def gain(p: Mapping[str, Floats]) -> Floats:
+def gain(p: Mapping[str, Any]) -> Floats:
     """Return ``g``: how much steeper the current that holds v rises with v than in LIF."""
     if "alpha" not in p:
         return np.ones_like(p["R"])
@@ -34,7 +34,7 @@ def gain(p: Mapping[str, Floats]) -> Floats:
     return np.where(np.abs(g) < 1e-12, 0.0, g)
 
 
-def bifurcation(p: Mapping[str, Floats]) -> tuple[Any, Floats, Floats]:
+def bifurcation(p: Mapping[str, Any]) -> tuple[Any, Floats, Floats]:
     """Return (kind, v, I) of the bifurcation of ELIF or AELIF; ``g`` has to be positive."""
     g = gain(p)
     share, hopf = g, np.zeros(np.shape(g), dtype=bool)
@@ -49,7 +49,7 @@ def bifurcation(p: Mapping[str, Floats]) -> tuple[Any, Floats, Floats]:
     return np.where(hopf, HOPF, SADDLE_NODE), v, current
 
 
-def rheobase(p: Mapping[str, Floats]) -> Floats:
+def rheobase(p: Mapping[str, Any]) -> Floats:
     """Return the current at which ELIF or AELIF loses its resting state below the threshold."""
     _, v, current = bifurcation(p)
     y = (p["threshold"] - p["theta_rh"]) / p["delta"]
