@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("run", help="simulate a neuron", description=about)
     one.add_argument("what", metavar="NAME|FILE.json", help=_WHAT)
     one.add_argument(
-        "--current", metavar="I", type=_value("a current"),
+        "--current", metavar="I", type=_value("I"),
         help="the current, on from t = 0: 65pA. Default: the preset's",
     )  # fmt: skip
     one.add_argument(
@@ -116,7 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--method", help="the integrator. Default: the most accurate that fits")
     one.add_argument(
         "--spike-timing", choices=("grid", "precise"), default="grid",
-        help="spikes at the end of their time step (default), or at their exact times",
+        help="spikes at the end of their time step (default), or at their exact times: the first "
+        "such run may compile for a minute, later ones take seconds",
     )  # fmt: skip
     one.add_argument(
         "--plot", metavar="FILE", type=Path, help="draw the trace: out.png, .pdf, .svg"
@@ -125,12 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _value(what: str) -> Any:
+def _value(name: str) -> Any:
     """Return a parser of a value with a unit, for argparse."""
 
     def parse(text: str) -> Any:
         try:
-            return quantity(what, text)
+            return quantity(name, text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -138,7 +139,7 @@ def _value(what: str) -> Any:
 
 
 def _time(text: str) -> Any:
-    value = _value("a time")(text)
+    value = _value("T")(text)
     if get_dimensions(value) is not second.dim or not value > 0 * second:
         raise argparse.ArgumentTypeError(f"{text!r}: it needs a positive time, such as 400ms")
     return value
@@ -226,9 +227,11 @@ def _run(options: argparse.Namespace) -> None:
         raise ValueError(f"{title} is no preset: give --current and --duration.")
     figure = None if options.plot is None else _figure(options.plot)
 
-    # Compiling takes longer than a few neurons do; and Ctrl+C is for this program, not for a run.
+    precise = options.spike_timing == "precise"
     before = prefs.codegen.target, prefs.core.stop_on_keyboard_interrupt
-    prefs.codegen.target, prefs.core.stop_on_keyboard_interrupt = "numpy", False
+    # Compiling takes longer than a few neurons do, but the way to an exact time is long in numpy.
+    prefs.codegen.target = "auto" if precise and not neuron.linear else "numpy"
+    prefs.core.stop_on_keyboard_interrupt = False  # else Ctrl+C ends the run, not the program
     try:
         template = neuron.template(
             I=current, method=options.method, spike_timing=options.spike_timing
@@ -240,7 +243,6 @@ def _run(options: argparse.Namespace) -> None:
             f"spike times {options.spike_timing}",
             flush=True,
         )
-        precise = options.spike_timing == "precise"
         spikes = spike_monitor(group) if precise else SpikeMonitor(group)
         states = [] if figure is None else [StateMonitor(group, "v", record=[0])]
         Network(group, spikes, states).run(duration, namespace={})

@@ -110,17 +110,26 @@ _NAUD = (
     "Naud_et_al_2008_adex_firing_patterns, adapted by P. Müller to match the paper's figures"
 )
 _NAUD_NOTE = "The threshold is that example's cutoff, 0 mV."
-_NAUD_DIFFERS = f"{_NAUD_NOTE} Other copies of the table have other values in this row."
+_NAUD_ROW_6 = (
+    f"{_NAUD_NOTE} Other copies of the table have other values in this row; with C 200 pF, g_L "
+    "12 nS, E_L -70 mV, a -6 nS, tau_w 300 ms, b 0 and V_r -58 mV it never fires."
+)
+_NAUD_ROW_7 = (
+    f"{_NAUD_NOTE} Other copies of the table have other values in this row; with a -10 nS, b "
+    "30 pA, V_r -50 mV and I 350 pA it fires on and on."
+)
 
 _GERSTNER = (
     "Gerstner et al., Neuronal Dynamics (2014), table 6.1; Cambridge University Press, "
     "https://neuronaldynamics.epfl.ch"
 )
 _GERSTNER_NOTE = "The threshold is the cutoff of the book's exercises (neurodynex3), -30 mV."
-
+_GERSTNER_ADAPTING = (
+    f"{_GERSTNER_NOTE} Some copies have tau 200 ms, with which intervals grow by 3 % only."
+)
 _GERSTNER_IRREGULAR = (
     f"{_GERSTNER_NOTE} At 65 pA, the current of the other rows, the exact solution is periodic "
-    "(bursts of 5 spikes every 82 ms); it is irregular from 80.0 to 81.0 pA."
+    "(bursts of 5 spikes every 81 ms). It is irregular from 107 to 148 pA."
 )
 _GERSTNER_TRANSIENT = (
     f"{_GERSTNER_NOTE} At 65 pA, the current of the other rows, it fires on and on (every 83 ms), "
@@ -185,19 +194,19 @@ _TABLE: tuple[tuple[str, str, LIF, Any, Any, str, str], ...] = (
      300 * pA, 600 * ms, _NAUD, _NAUD_NOTE),
     ("naud2008_delayed_regular_bursting", "delayed bursting",
      _aelif(1000 / 10, 0, 100 / 10, -47, -65, 2, -50, -10, 30, 90),
-     110 * pA, 600 * ms, _NAUD, _NAUD_DIFFERS),
+     110 * pA, 600 * ms, _NAUD, _NAUD_ROW_6),
     ("naud2008_transient", "transient",
      _aelif(1000 / 10, 0, 100 / 10, -47, -65, 2, -50, 10, 100, 90),
-     180 * pA, 600 * ms, _NAUD, _NAUD_DIFFERS),
+     180 * pA, 600 * ms, _NAUD, _NAUD_ROW_7),
     ("naud2008_irregular", "irregular",
      _aelif(1000 / 12, 0, 100 / 12, -48, -60, 2, -50, -11, 30, 130),
-     160 * pA, 600 * ms, _NAUD, _NAUD_NOTE),
+     160 * pA, 1000 * ms, _NAUD, _NAUD_NOTE),
     ("gerstner2014_tonic", "tonic",
      _aelif(500, -30, 20, -55, -70, 2, -50, 0, 60, 30),
      65 * pA, 400 * ms, _GERSTNER, _GERSTNER_NOTE),
     ("gerstner2014_adapting", "adapting",
      _aelif(500, -30, 20, -55, -70, 2, -50, 0, 5, 100),
-     65 * pA, 400 * ms, _GERSTNER, _GERSTNER_NOTE),
+     65 * pA, 400 * ms, _GERSTNER, _GERSTNER_ADAPTING),
     ("gerstner2014_initial_burst", "initial burst",
      _aelif(500, -30, 5, -51, -70, 2, -50, 0.5, 7, 100),
      65 * pA, 400 * ms, _GERSTNER, _GERSTNER_NOTE),
@@ -206,13 +215,13 @@ _TABLE: tuple[tuple[str, str, LIF, Any, Any, str, str], ...] = (
      65 * pA, 400 * ms, _GERSTNER, _GERSTNER_NOTE),
     ("gerstner2014_irregular", "irregular",
      _aelif(500, -30, 9.9, -46, -70, 2, -50, -0.5, 7, 100),
-     80 * pA, 600 * ms, _GERSTNER, _GERSTNER_IRREGULAR),
+     120 * pA, 1000 * ms, _GERSTNER, _GERSTNER_IRREGULAR),
     ("gerstner2014_transient", "transient",
      _aelif(500, -30, 10, -60, -70, 2, -50, 1, 10, 100),
      55 * pA, 400 * ms, _GERSTNER, _GERSTNER_TRANSIENT),
     ("gerstner2014_delayed", "delayed",
      _aelif(500, -30, 5, -60, -70, 2, -50, -1, 10, 100),
-     25 * pA, 600 * ms, _GERSTNER, _GERSTNER_NOTE),
+     25 * pA, 1000 * ms, _GERSTNER, _GERSTNER_NOTE),
     ("conex_readme", "tonic",
      _conex(LIF, R=5, tau=10 * ms, threshold=-50, v_reset=-70, v_rest=-65),
      4, 200 * ms, _CONEX_README, _CONEX_NOTE),

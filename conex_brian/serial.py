@@ -14,9 +14,9 @@ A value is a decimal number and a unit of a fixed table. Nothing that is read is
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -205,7 +205,7 @@ def quantity(where: str, text: str) -> Any:
     Returns
     -------
     Quantity or float
-        The double nearest to the decimal value in SI base units.
+        The same as ``65*pA`` in Python, to the last bit.
 
     Raises
     ------
@@ -235,8 +235,8 @@ def _number(where: str, text: str) -> tuple[float, Dimension]:
         )
     power, dim = _unit(where, stripped[found.end() :])
     mantissa, exponent = found.groups()
-    # The decimal point moves within the text: no rounding but that of the nearest double.
-    number = float(f"{mantissa}e{int(exponent or 0) + power}")
+    # As Brian2 computes 5*mV: the nearest double to the number, times that to the unit.
+    number = float(f"{mantissa}e{exponent or 0}") * float(f"1e{power}")
     if not np.isfinite(number):
         raise ValueError(f"{where} = {_shown(text)} is too large for a number.")
     return number, dim
@@ -254,9 +254,10 @@ def _unit(where: str, text: str) -> tuple[int, Dimension]:
             )
         sign, name, exponent = found.groups()
         if name not in _UNITS:
+            alike = [one for one in _UNITS if one.lower() == name.lower()]
             raise ValueError(
-                f"{where}: there is no unit {short(name)}{nearest(name, _UNITS)}. Write for "
-                "example mV, Mohm, pA or ms."
+                f"{where}: there is no unit {short(name)}{nearest(name, alike or _UNITS)}. Write "
+                "for example mV, Mohm, pA or ms."
             )
         times = int(exponent or 1) * (-1 if sign == "/" else 1)
         power += _UNITS[name][0] * times
@@ -340,23 +341,24 @@ def _written(value: Any) -> Any:
 
 
 def _text(number: float, dim: Dimension) -> str:
-    """Return a value in a unit that suits it, without rounding."""
-    decimal = Decimal(repr(number))
+    """Return a value in a unit that suits it, so that `_number` gives it back to the last bit."""
     unit = _written_units().get(dim)
-    power, prefix = 0, ""
-    if unit is not None and number:
-        thousands = 3 * (decimal.adjusted() // 3)
-        power = min(max(thousands, min(_PREFIXES.values())), max(_PREFIXES.values()))
-        prefix = next(p for p, exponent in _PREFIXES.items() if exponent == power)
-    sign, digits, exponent = decimal.as_tuple()
-    moved = Decimal((sign, digits, int(exponent) - power))
-    plain = -7 < moved.adjusted() < 16
-    text = format(moved, "f") if plain else format(moved, "e")
-    if "." in text and plain:
-        text = text.rstrip("0").rstrip(".")
+    thousands = 3 * math.floor(math.log10(abs(number)) / 3) if number else 0
+    if unit is not None and thousands in _PREFIXES.values():
+        scale = float(f"1e{thousands}")
+        moved = number / scale
+        rounded = (float(f"{moved:.{digits}g}") for digits in (15, 16, 17))
+        for one in (*rounded, math.nextafter(moved, math.inf), math.nextafter(moved, -math.inf)):
+            if one * scale == number:
+                prefix = next(p for p, power in _PREFIXES.items() if power == thousands)
+                return f"{_plain(one)} {prefix}{unit}"
     if dim is DIMENSIONLESS:
-        return text
-    return f"{text} {prefix}{unit}" if unit is not None else f"{text} {unit_text(dim)}"
+        return _plain(number)
+    return f"{_plain(number)} {unit or unit_text(dim)}"
+
+
+def _plain(number: float) -> str:
+    return repr(number).removesuffix(".0")
 
 
 @lru_cache(maxsize=1)
