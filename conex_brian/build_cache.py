@@ -31,7 +31,8 @@ DEFAULT_MEGABYTES = 1000
 
 _MAGIC = b"conex_brian build cache 1\n"
 _SUFFIX = ".program"
-#: Files that a process left half-written are this old, in seconds, when another removes them.
+#: What a process left behind, half-written or locked, is this old, in seconds, when another removes
+#: it.
 _ABANDONED = 3600
 
 
@@ -130,6 +131,19 @@ def store(key: str, content: bytes) -> None:
         _warn("cannot be written", error)
 
 
+def lock(key: str) -> Path:
+    """Return the file to lock while what belongs to ``key`` is made.
+
+    Raises
+    ------
+    OSError
+        Where there can be none.
+    """
+    place = directory()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place / f"{key}.lock"
+
+
 def clear_build_cache() -> None:
     """Remove every program from the build cache.
 
@@ -155,7 +169,7 @@ def _entries(place: Path) -> list[Path]:
     """Return the files that are the cache's own: other files stay untouched."""
     if not place.is_dir():
         return []
-    return [path for path in place.iterdir() if path.suffix in (_SUFFIX, ".tmp")]
+    return [path for path in place.iterdir() if path.suffix in (_SUFFIX, ".tmp", ".lock")]
 
 
 def _make_room(place: Path, most: int) -> None:

@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from itertools import groupby
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -128,13 +128,31 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
             ]
         )
         key = compilers.digest("program", brian2.__version__, tools, files)
+        # Another process may compile the same: then its program is taken.
+        with nullcontext() if clean or debug else _alone(key):
+            kept = None if clean or debug else build_cache.load(key)
+            if self._make(place, kept, tools, (directory, compiler, debug, clean)):
+                return
+            foreign = self._foreign(place, files)
+            if foreign:
+                logger.info(
+                    f"The build cache does not keep this program: it is made with {foreign}, which "
+                    "is not part of the project.",
+                    once=True,
+                )
+            elif not debug:
+                build_cache.store(key, (place / "main").read_bytes())
+
+    def _make(
+        self, place: Path, kept: bytes | None, tools: str, options: tuple[str, str, bool, bool]
+    ) -> bool:
+        """Put the program in its place, and return whether it was ``kept``, not compiled."""
         program = place / "main"
-        kept = None if clean or debug else build_cache.load(key)
         with _locked(place / _STATE) as state:
             if kept is not None and _install(kept, program):
                 self.timers["compile"]["make"] = 0.0
-                logger.debug(f"The program comes from the build cache: {key}")
-                return
+                logger.debug(f"The program in {place} comes from the build cache.")
+                return True
             # What lies here may be half written, or made by another compiler.
             program.unlink(missing_ok=True)
             if state is None or state.read() != tools:
@@ -142,18 +160,10 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
             if state is not None:
                 state.seek(0)
                 state.truncate()
-            super().compile_source(directory, compiler, debug, clean)
+            super().compile_source(*options)
             if state is not None:
                 state.write(tools)
-        foreign = self._foreign(place, files)
-        if foreign:
-            logger.info(
-                f"The build cache does not keep this program: it is made with {foreign}, which is "
-                "not part of the project.",
-                once=True,
-            )
-        elif not debug:
-            build_cache.store(key, program.read_bytes())
+        return False
 
     def generate_main_source(self, writer: Any) -> None:
         """Write main.cpp, the same from every process: Brian2 starts clocks in any order."""
@@ -257,6 +267,18 @@ def limited(arguments: list[str]) -> list[str]:
     """Return make's arguments with a limit where there was none: Brian2 2.9 starts all at once."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [f"-j{count or 1}" if word == "-j" else word for word in arguments]
+
+
+@contextmanager
+def _alone(key: str) -> Iterator[None]:
+    """Let one process at a time make a program, where there is a build cache to take it from."""
+    with ExitStack() as stack:
+        if build_cache.limit() > 0:
+            with suppress(OSError):  # Without a lock it may be compiled twice, no more.
+                path = build_cache.lock(key)
+                stack.enter_context(_locked(path))
+                stack.callback(path.unlink, missing_ok=True)
+        yield
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from brian2 import Network, Quantity, Unit, second
-from brian2.core.namespace import DEFAULT_UNITS, get_local_namespace
+from brian2 import Network, Quantity, second
+from brian2.core.namespace import get_local_namespace
 from brian2.core.variables import Subexpression, VariableView
 
 from conex_brian.dimensions import (
@@ -103,14 +103,8 @@ class Experiment:
         # As Brian2's run() does, but the run comes when this place in the program is left. The
         # dataclass's own __init__ lies between.
         names = get_local_namespace(level=2) if self.namespace is None else dict(self.namespace)
-        # A unit that came with a pickled function is a copy, which Brian2 would warn of.
-        names = {n: v for n, v in names.items() if not _is_unit(n, v)}
         object.__setattr__(self, "duration", duration)
         object.__setattr__(self, "namespace", names)
-
-
-def _is_unit(name: str, value: Any) -> bool:
-    return name in DEFAULT_UNITS and isinstance(value, Unit) and value == DEFAULT_UNITS[name]
 
 
 def check_names(what: str, names: Mapping[Any, Any]) -> None:

@@ -74,9 +74,7 @@ class Results:
         except FileNotFoundError:
             return  # Another process has joined it with others.
         except (pyarrow.ArrowException, KeyError, TypeError, ValueError) as error:
-            logger.warn(
-                f"{file} is damaged, or not a sweep's ({error}): its points are run again."
-            )
+            logger.warn(f"{file} is damaged, or not a sweep's ({error}): its points are run again.")
             return
         if about["points"] != self._points:
             raise ValueError(
@@ -199,7 +197,9 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
 
 def _kind(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what decides the columns of a row: names and types."""
-    return tuple((n, str(v.dtype) if isinstance(v, np.ndarray) else type(v)) for n, v in row.items())
+    return tuple(
+        (n, str(v.dtype) if isinstance(v, np.ndarray) else type(v)) for n, v in row.items()
+    )
 
 
 def _described(units: Mapping[str, str]) -> str:

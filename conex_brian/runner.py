@@ -8,35 +8,27 @@ with the point's values and from the point's seed.
 from __future__ import annotations
 
 import os
-import pickle
 import shutil
 import subprocess
 import tempfile
-import threading
 import traceback
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from brian2 import Quantity, defaultclock, get_device, get_dimensions, prefs, second, set_device
-from brian2.core.tracking import InstanceFollower, InstanceTrackerSet
+from brian2 import Quantity, get_device, get_dimensions, prefs
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
-from brian2.devices.device import Device, RuntimeDevice, all_devices
+from brian2.devices.device import RuntimeDevice
 from brian2.groups.group import Group
 
 from conex_brian import upswing
-from conex_brian.cpp_device import preferences
 from conex_brian.dimensions import is_array, short, unit_text
 from conex_brian.experiment import Experiment, check_point_names, converted
-
-#: The module: `brian2.devices.device` itself is the device that is selected.
-_devices = import_module("brian2.devices.device")
+from conex_brian.settings import Settings, check_device
 
 #: The name that the state which ``build()`` leaves is stored under.
 _START = "conex_brian_sweep"
@@ -56,76 +48,6 @@ for (size_t _i = 0; _i < brian::_random_generators.size(); _i++)
     brian::_random_generators[_i].seed({} + _i);
 """
 _SET_VALUES = "set_from_command_line(args);"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a process must know of the one that asks for a sweep, to simulate as that would."""
-
-    device: str
-    build_on_run: bool
-    build_options: Mapping[str, Any]
-    dt: float
-    preferences: Mapping[str, Any]
-
-    @staticmethod
-    def present() -> Settings:
-        """Return those of this process: device, default time step, preferences that were changed.
-
-        Preferences with their default value may have another default elsewhere.
-        """
-        device = get_device()
-        _check_device(device)
-        changed = {}
-        for name, value in prefs.items():
-            category, _, last = name.rpartition(".")
-            default = prefs.pref_register[category][0][last].default
-            if value is not default and repr(value) != repr(default):
-                changed[name] = value
-        return Settings(
-            device=next(name for name, one in all_devices.items() if one is device),
-            build_on_run=getattr(device, "build_on_run", True),
-            build_options=dict(getattr(device, "build_options", None) or {}),
-            dt=float(defaultclock.dt),
-            preferences=changed,
-        )
-
-    @contextmanager
-    def applied(self) -> Iterator[None]:
-        """Simulate with these settings for a while, and with no Brian2 object in sight.
-
-        Names of objects decide the order in which they are updated, and are part of a program's
-        text. So what else lives in this process must not change them.
-        """
-        standalone = [d for d in all_devices.values() if isinstance(d, CPPStandaloneDevice)]
-        device, stack = get_device(), list(_devices.previous_devices)
-        states = [dict(one.__dict__) for one in standalone]
-        # A standalone device's clock is part of its state.
-        clock, numbers = all_devices["runtime"].defaultclock, np.random.get_state()
-        dt = clock.dt
-        names = InstanceFollower.instance_sets
-        InstanceFollower.instance_sets = defaultdict(InstanceTrackerSet)
-        try:
-            # Otherwise the first Ctrl+C ends a run early, as if it were complete.
-            changed = {**self.preferences, "core.stop_on_keyboard_interrupt": False}
-            with preferences(changed):
-                for one in standalone:
-                    one.reinit()
-                set_device(self.device, build_on_run=self.build_on_run, **self.build_options)
-                defaultclock.dt = self.dt * second
-                yield
-        finally:
-            for one, state in zip(standalone, states, strict=True):
-                one.__dict__ = state
-            _devices.active_device = device
-            _devices.previous_devices[:] = stack
-            clock.dt = dt
-            np.random.set_state(numbers)
-            for kind, instances in InstanceFollower.instance_sets.items():
-                for reference in instances:
-                    if (instance := reference()) is not None:
-                        names[kind].add(instance)
-            InstanceFollower.instance_sets = names
 
 
 @dataclass(frozen=True)
@@ -208,7 +130,7 @@ class Runner:
         check_point_names(job.names, self.experiment)
         self._bounds = _Bounds.found(self.experiment)
         device = get_device()
-        _check_device(device)
+        check_device(device)
         if isinstance(device, RuntimeDevice):
             self._backend: _Runtime | _Standalone = _Runtime(self.experiment)
         else:
@@ -240,15 +162,6 @@ class Runner:
     def close(self) -> None:
         """Give Brian2 back as it was, and remove all files."""
         self._stack.close()
-
-
-def _check_device(device: Device) -> None:
-    standalone = isinstance(device, CPPStandaloneDevice) and "cuda" not in type(device).__module__
-    if not standalone and not isinstance(device, RuntimeDevice):
-        raise NotImplementedError(
-            f"A sweep cannot run on the device {type(device).__name__}, whose programs take no "
-            "arguments: use use_cpp(), or a loop with a build for each point."
-        )
 
 
 class _Runtime:
@@ -310,8 +223,9 @@ class _Standalone:
             text = repr(value.item()) if value.size == 1 else f"value_{number}"
             if value.size > 1:
                 value.tofile(self._folder / text)
-            arguments.append(f"{view.group_name}.{view.name}={text}")
-            self._device.array_cache[view.variable] = None
+            variable = view.variable
+            arguments.append(f"{variable.owner.name}.{variable.name}={text}")
+            self._device.array_cache[variable] = None
         command = prefs["devices.cpp_standalone.run_cmd_unix"]
         program = [command] if isinstance(command, str) else list(command)
         if os.name == "nt":
@@ -404,54 +318,3 @@ def _observed(name: str, value: Any) -> tuple[Any, str]:
     kind = {"b": bool, "f": float}.get(array.dtype.kind, np.int64)
     array = np.array(array, dtype=kind)
     return array if is_array(array) else array.item(), unit_text(get_dimensions(value))
-
-
-_lock = threading.RLock()
-_current: tuple[str, Runner | Exception] | None = None
-
-
-def prepare(job: bytes, token: str) -> None:
-    """Build the experiment in a worker, unless it was built; ``job`` is a pickled `Job`."""
-    global _current
-    with _lock:
-        if _current is not None and _current[0] == token:
-            return
-        close()
-        try:
-            _current = token, Runner(pickle.loads(job))
-        except Exception as error:
-            _current = token, error
-
-
-def run_point(job: bytes, token: str, point: Mapping[str, Any], seed: int) -> Outcome:
-    """Run a point in a worker, which has built the experiment or builds it now.
-
-    One thread of a process at a time does so: they share Brian2's state.
-    """
-    with _lock:
-        prepare(job, token)
-        assert _current is not None
-        runner = _current[1]
-        if isinstance(runner, Runner):
-            return runner.run(point, seed)
-        trace = "".join(traceback.format_exception(runner))
-        return Outcome(fatal=_portable(runner), trace=trace)
-
-
-def close(token: str = "") -> None:
-    """End what this process has built for a sweep, or for the sweep ``token``."""
-    global _current
-    if token and (_current is None or _current[0] != token):
-        return
-    if _current is not None and isinstance(_current[1], Runner):
-        _current[1].close()
-    _current = None
-
-
-def _portable(error: Exception) -> Exception:
-    """Return an error that other processes can read."""
-    try:
-        pickle.loads(pickle.dumps(error))
-        return error
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")

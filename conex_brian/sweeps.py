@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import queue
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import get_dimensions
+from brian2 import Unit, get_dimensions
+from brian2.core.namespace import DEFAULT_UNITS
 
-from conex_brian import runner
+from conex_brian import worker
 from conex_brian.dimensions import short, unit_text
 from conex_brian.experiment import Experiment
 from conex_brian.points import Point, make_points, make_table
 from conex_brian.pool import NoWorker, WorkerPool
 from conex_brian.results import Results
-from conex_brian.runner import Job, Outcome, Runner, Settings
+from conex_brian.runner import Job, Outcome, Runner
+from conex_brian.settings import Settings
 
 if TYPE_CHECKING:
     import pandas
@@ -151,8 +155,11 @@ def sweep(
     job = Job(uuid.uuid4().hex, build, names, build_seed, Settings.present())
     observed: dict[str, str] = {} if results is None else results.units
     try:
-        with _bar(len(checked), len(outcomes), progress) as bar:
-            for finished in _outcomes(job, todo, executor):
+        with (
+            _bar(len(checked), len(outcomes), progress) as bar,
+            closing(_outcomes(job, todo, executor)) as running,
+        ):
+            for finished in running:
                 for outcome in finished.values():
                     observed = _fitting(outcome, observed, results)
                 outcomes |= finished
@@ -208,7 +215,7 @@ def _check(build: Any, executor: Any, progress: Any, on_error: Any, seed: Any) -
 def _need_packages() -> None:
     """Say at once, not after hours, that a package is missing."""
     try:
-        import cloudpickle  # noqa: F401
+        import cloudpickle  # type: ignore[import-untyped]  # noqa: F401
         import pandas  # noqa: F401
         import pyarrow  # noqa: F401
         import tqdm  # noqa: F401
@@ -228,7 +235,7 @@ def _bar(total: int, done: int, shown: bool) -> Iterator[Any]:
 
 def _outcomes(
     job: Job, points: Mapping[int, Point], executor: int | Executor | None
-) -> Iterator[dict[int, Outcome]]:
+) -> Generator[dict[int, Outcome], None, None]:
     """Run points and yield what became of them, as it comes.
 
     Raises
@@ -247,16 +254,16 @@ def _outcomes(
             one.close()
         return
     sent = _pickled(job), job.token
-    own = None if isinstance(executor, Executor) else WorkerPool(executor, runner.prepare, *sent)
+    own = None if isinstance(executor, Executor) else WorkerPool(executor, worker.prepare, *sent)
     workers = executor if isinstance(executor, Executor) else own
     assert workers is not None
     ended: queue.SimpleQueue[int] = queue.SimpleQueue()
     futures: dict[int, Future[Outcome]] = {}
     try:
         for number, point in points.items():
-            future = workers.submit(runner.run_point, *sent, point.values, point.seed)
+            future = workers.submit(worker.run_point, *sent, point.values, point.seed)
             futures[number] = future
-            future.add_done_callback(lambda _, number=number: ended.put(number))
+            future.add_done_callback(partial(_end, ended, number))
         while futures:
             numbers = [ended.get()]
             while not ended.empty():
@@ -267,19 +274,34 @@ def _outcomes(
             future.cancel()
         if own is not None:
             own.shutdown(cancel_futures=True)
-        runner.close(job.token)  # Where the executor's processes are this one.
+        worker.close(job.token)  # Where the executor's processes are this one.
+
+
+def _end(ended: queue.SimpleQueue[int], number: int, _: Any) -> None:
+    ended.put(number)
 
 
 def _pickled(job: Job) -> bytes:
-    import cloudpickle
+    import cloudpickle  # type: ignore[import-untyped]
 
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        """Sends units by their names: Brian2 warns of copies that are called as they are."""
+
+        def reducer_override(self, value: Any) -> Any:
+            if isinstance(value, Unit) and id(value) in units:
+                return worker.unit, (units[id(value)],)
+            return super().reducer_override(value)
+
+    units = {id(unit): name for name, unit in DEFAULT_UNITS.items()}
+    content = io.BytesIO()
     try:
-        return cloudpickle.dumps(job)
+        Pickler(content).dump(job)
     except Exception as error:
         raise TypeError(
             f"build cannot be sent to other processes ({type(error).__name__}: {error}). Make all "
             "that it uses inside of it: files, locks and Brian2 objects do not travel."
         ) from error
+    return content.getvalue()
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:
@@ -295,12 +317,12 @@ def _outcome(future: Future[Outcome]) -> Outcome:
     return outcome
 
 
-def _fitting(
-    outcome: Outcome, observed: dict[str, str], results: Results | None
-) -> dict[str, str]:
+def _fitting(outcome: Outcome, observed: dict[str, str], results: Results | None) -> dict[str, str]:
     """Check that an outcome has the units of those before; return the units."""
-    if outcome.error or outcome.units == observed:
+    if outcome.error:
         return observed
+    if outcome.units == observed:
+        return outcome.units
     if results is not None and observed is results.units:
         results.check_observations(outcome.units)  # The first one: is it another sweep?
     elif observed:

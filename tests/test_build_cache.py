@@ -429,6 +429,26 @@ def test_an_interrupted_build_leaves_nothing_that_is_used(
     assert build(directory=place) == every
 
 
+def test_what_another_process_compiles_meanwhile_is_taken(
+    build: Callable[..., int], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert build() > 5
+    (entry,) = entries(cache)
+    content = entry.read_bytes()
+    entry.unlink()
+    real = cpp_device.fcntl.flock
+
+    def flock(file: Any, how: int) -> None:
+        """Get the lock when another process, which had it, has stored the program."""
+        real(file, how)
+        assert list(cache.glob("*.lock"))
+        entry.write_bytes(content)
+
+    monkeypatch.setattr(cpp_device.fcntl, "flock", flock)
+    assert build() == 0
+    assert not list(cache.glob("*.lock"))
+
+
 def test_a_build_waits_until_another_in_its_directory_has_ended(
     build: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,23 @@ def test_balanced_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(
+    sys.platform != "win32" and shutil.which("g++") is None, reason="needs a C++ compiler"
+)
+@pytest.mark.slow
+def test_sweep(tmp_path: Path) -> None:
+    pytest.importorskip("pandas", reason="sweeps make tables with pandas")
+    printed = run_example("sweep", tmp_path)
+    assert "200 points" in printed
+    found, theory = numbers(r"no synapses, 460 pA: ([\d.]+) Hz, closed form ([\d.]+) Hz", printed)
+    # R*I = 46 mV, 10 mV to the threshold, 2 ms refractory; the grid of 0.1 ms adds or takes a step.
+    assert theory == round(1e3 / (2 + 10 * log(46 / 36)), 1)
+    assert found == pytest.approx(theory, rel=0.03)
+    # Inhibition takes most of the drive away.
+    assert 20 < numbers(r"weight 18 pA, 460 pA: ([\d.]+) Hz", printed)[0] < theory / 3
+    assert list((tmp_path / "sweep.parquet").glob("part-*.parquet"))
+
+
+@pytest.mark.skipif(
     bool(missing_packages()), reason=f"needs the packages {', '.join(missing_packages())}"
 )
 @pytest.mark.slow

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("matplotlib", "scipy", "pandas", "torch", "platformdirs", "nitime", "conex", "brian2cuda")
+HEAVY = (
+    "matplotlib", "scipy", "pandas", "pyarrow", "tqdm", "cloudpickle", "distributed", "torch",
+    "platformdirs", "nitime", "conex", "brian2cuda",
+)  # fmt: skip
 
 SCRIPT = f"""
 import sys
