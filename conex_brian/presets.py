@@ -2,7 +2,7 @@
 
 >>> from conex_brian import presets
 >>> preset = presets.load("naud2008_initial_burst")
->>> group = preset.neuron.group(I=preset.I)
+>>> group = preset.neuron.group(1, I=preset.I)
 
 Values are as published. The threshold is no published parameter of an exponential model, only
 where the upswing is cut off; a change of it moves spikes by less than the upswing lasts.
@@ -17,6 +17,8 @@ from brian2 import Mohm, Quantity, ms, mV, nS, pA
 
 from conex_brian.dimensions import nearest, short
 from conex_brian.models import AELIF, ELIF, LIF
+
+__all__ = ["Preset", "load", "names"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def load(name: str) -> Preset:
     Returns
     -------
     Preset
-        With ``neuron`` and ``I``; ``preset.neuron.group(I=preset.I)`` is ready to run for
+        With ``neuron`` and ``I``; ``preset.neuron.group(1, I=preset.I)`` is ready to run for
         ``preset.duration``.
 
     Raises
