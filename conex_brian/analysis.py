@@ -104,6 +104,15 @@ def rheobase(neuron: LIF) -> Any:
 
     Sources: Touboul and Brette, Biol. Cybern. 99 (2008) 319; Naud et al., Biol. Cybern. 99 (2008)
     335.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import LIF
+    >>> from conex_brian.analysis import rheobase
+    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms, v_reset=-65*mV, v_rest=-65*mV)
+    >>> print(rheobase(neuron))
+    1.5 nA
     """
     needs_scipy()
     p, known = values_of(neuron), law(neuron)
@@ -142,6 +151,15 @@ def bifurcation(neuron: LIF) -> Bifurcation | None:
     -----
     AELIF, with ``a = alpha*R`` and ``r = tau/w_tau``: Andronov-Hopf where ``a > r``, else
     saddle-node (both at once where ``a = r``). Touboul and Brette, Biol. Cybern. 99 (2008) 319.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import presets
+    >>> from conex_brian.analysis import bifurcation
+    >>> found = bifurcation(presets.load("brette2005_regular").neuron)
+    >>> print(found.kind, found.I)
+    Andronov-Hopf 0.62718246 nA
     """
     needs_scipy()
     if neuron.linear:

@@ -82,6 +82,17 @@ def fixed_points(neuron: LIF, I: Any) -> Any:  # noqa: E741
     LIF: ``v_rest + R*I``. ELIF, AELIF: in closed form up to Newton's method on ``exp(x) - 1 - x``,
     whose inverse are both branches of Lambert's W function. A model of your own: those within 50
     times the way from reset to threshold.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import presets
+    >>> from conex_brian.analysis import fixed_points
+    >>> neuron = presets.load("brette2005_regular").neuron
+    >>> [(point.kind, point.stable) for point in fixed_points(neuron, 500*pA)]
+    [('node', True), ('saddle', False)]
+    >>> fixed_points(neuron, 700*pA)
+    ()
     """
     needs_scipy()
     current = current_of(neuron, I)
@@ -135,6 +146,16 @@ def nullclines(neuron: LIF, v: Any, I: Any) -> dict[str, Any]:  # noqa: E741
     ------
     ValueError
         Where the model has another number of states than two.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import presets
+    >>> from conex_brian.analysis import nullclines
+    >>> neuron = presets.load("brette2005_regular").neuron
+    >>> found = nullclines(neuron, [-60, -55]*mV, I=500*pA)
+    >>> print(found["omega"])
+    [42.4 62.4] pA
     """
     field = field_of(neuron)
     if set(field.nullclines) != set(field.states):
@@ -179,6 +200,15 @@ def jacobian(neuron: LIF, v: Any, I: Any = None, **states: Any) -> tuple[tuple[A
     ------
     TypeError
         For an unknown state, or where the derivatives depend on a state or on ``I`` not given.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import LIF
+    >>> from conex_brian.analysis import jacobian
+    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms, v_reset=-65*mV, v_rest=-65*mV)
+    >>> jacobian(neuron, -60*mV)
+    ((-100. * hertz,),)
     """
     field = field_of(neuron)
     kinds = kinds_of(neuron)

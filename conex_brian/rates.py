@@ -84,6 +84,15 @@ def firing_rate(
     ``init_v`` or ``omega``: ``firing_rate(neuron.replace(init_v=neuron.v_reset), I)`` is the rate
     after something made it spike. AELIF may spike for ever from rest too at a current somewhat
     below the rheobase, since omega is late.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import LIF
+    >>> from conex_brian.analysis import firing_rate
+    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms, v_reset=-65*mV, v_rest=-65*mV)
+    >>> print(firing_rate(neuron, [1, 2, 3]*nA, refractory=2*ms))
+    [  0.          63.04000219 111.96362949] Hz
     """
     needs_scipy()
     current = current_of(neuron, I)
@@ -152,6 +161,15 @@ def voltage(neuron: LIF, t: Any, I: Any, refractory: Any = 0 * second) -> Any:  
     ValueError
         For another model than LIF, which has no closed form; for a negative time; where ``init_v``
         is an expression.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import LIF
+    >>> from conex_brian.analysis import voltage
+    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms, v_reset=-65*mV, v_rest=-65*mV)
+    >>> print(voltage(neuron, [0, 10, 20]*ms, I=2*nA))
+    [-65.         -52.35758882 -55.82682266] mV
     """
     if law(neuron) is not LIF:
         raise ValueError(
