@@ -107,12 +107,12 @@ def rheobase(neuron: LIF) -> Any:
 
     Examples
     --------
-    >>> from brian2 import *
-    >>> from conex_brian import LIF
-    >>> from conex_brian.analysis import rheobase
-    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms, v_reset=-65*mV, v_rest=-65*mV)
-    >>> print(rheobase(neuron))
-    1.5 nA
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> rheobase(neuron).round(3)
+    array([13.   , 20.586])
     """
     needs_scipy()
     p, known = values_of(neuron), law(neuron)
@@ -154,12 +154,12 @@ def bifurcation(neuron: LIF) -> Bifurcation | None:
 
     Examples
     --------
-    >>> from brian2 import *
-    >>> from conex_brian import presets
-    >>> from conex_brian.analysis import bifurcation
-    >>> found = bifurcation(presets.load("brette2005_regular").neuron)
-    >>> print(found.kind, found.I)
-    Andronov-Hopf 0.62718246 nA
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> print(bifurcation(neuron).kind)
+    ['saddle-node' 'Andronov-Hopf']
     """
     needs_scipy()
     if neuron.linear:

@@ -7,6 +7,7 @@ may have any shape that broadcasts with them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,9 @@ def quantity(value: Any, dim: Dimension) -> Any:
 
 def numbers(name: str, value: Any, admitted: tuple[Dimension, ...]) -> Floats:
     """Return a checked argument of any shape as numbers in SI base units."""
+    if isinstance(value, (list, tuple)):
+        with suppress(Exception):  # as_quantity says what is wrong
+            value = Quantity(value)
     if isinstance(value, np.ndarray) and value.ndim > 1:
         flat = numbers(name, value.reshape(-1), admitted)
         return flat.reshape(value.shape)

@@ -85,14 +85,14 @@ def fixed_points(neuron: LIF, I: Any) -> Any:  # noqa: E741
 
     Examples
     --------
-    >>> from brian2 import *
-    >>> from conex_brian import presets
-    >>> from conex_brian.analysis import fixed_points
-    >>> neuron = presets.load("brette2005_regular").neuron
-    >>> [(point.kind, point.stable) for point in fixed_points(neuron, 500*pA)]
-    [('node', True), ('saddle', False)]
-    >>> fixed_points(neuron, 700*pA)
-    ()
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> for point in fixed_points(neuron, 10)[1]:
+    ...     print(round(point.v, 3), round(point.omega, 3), point.kind, point.stable)
+    -58.312 3.344 node True
+    -45.466 9.767 saddle False
     """
     needs_scipy()
     current = current_of(neuron, I)
@@ -149,13 +149,12 @@ def nullclines(neuron: LIF, v: Any, I: Any) -> dict[str, Any]:  # noqa: E741
 
     Examples
     --------
-    >>> from brian2 import *
-    >>> from conex_brian import presets
-    >>> from conex_brian.analysis import nullclines
-    >>> neuron = presets.load("brette2005_regular").neuron
-    >>> found = nullclines(neuron, [-60, -55]*mV, I=500*pA)
-    >>> print(found["omega"])
-    [42.4 62.4] pA
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> nullclines(neuron, -60, 10)['omega']
+    array([0. , 2.5])
     """
     field = field_of(neuron)
     if set(field.nullclines) != set(field.states):
@@ -203,12 +202,13 @@ def jacobian(neuron: LIF, v: Any, I: Any = None, **states: Any) -> tuple[tuple[A
 
     Examples
     --------
-    >>> from brian2 import *
-    >>> from conex_brian import LIF
-    >>> from conex_brian.analysis import jacobian
-    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms, v_reset=-65*mV, v_rest=-65*mV)
-    >>> jacobian(neuron, -60*mV)
-    ((-100. * hertz,),)
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> J = jacobian(neuron, -60)
+    >>> print(J[1][0])
+    [0. 5.] Hz
     """
     field = field_of(neuron)
     kinds = kinds_of(neuron)

@@ -87,12 +87,13 @@ def firing_rate(
 
     Examples
     --------
-    >>> from brian2 import *
-    >>> from conex_brian import LIF
-    >>> from conex_brian.analysis import firing_rate
-    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms, v_reset=-65*mV, v_rest=-65*mV)
-    >>> print(firing_rate(neuron, [1, 2, 3]*nA, refractory=2*ms))
-    [  0.          63.04000219 111.96362949] Hz
+    >>> from brian2 import ms
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=1, threshold=-30, tau=10*ms, v_reset=-60, v_rest=-65, delta=2,
+    ...     theta_rh=-50, alpha=[0, 0.5], beta=1, w_tau=100*ms)
+    >>> print(firing_rate(neuron, [[20], [25]], 2*ms).round(3))
+    [[35.634  0.   ]
+     [53.745 30.329]] Hz
     """
     needs_scipy()
     current = current_of(neuron, I)
@@ -164,12 +165,11 @@ def voltage(neuron: LIF, t: Any, I: Any, refractory: Any = 0 * second) -> Any:  
 
     Examples
     --------
-    >>> from brian2 import *
+    >>> from brian2 import ms
     >>> from conex_brian import LIF
-    >>> from conex_brian.analysis import voltage
-    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms, v_reset=-65*mV, v_rest=-65*mV)
-    >>> print(voltage(neuron, [0, 10, 20]*ms, I=2*nA))
-    [-65.         -52.35758882 -55.82682266] mV
+    >>> neuron = LIF(R=1, threshold=10, tau=5*ms, v_reset=0, v_rest=0)
+    >>> voltage(neuron, [0, 5, 50]*ms, 8).round(3)
+    array([0.   , 5.057, 8.   ])
     """
     if law(neuron) is not LIF:
         raise ValueError(

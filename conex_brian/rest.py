@@ -37,15 +37,13 @@ def gain(p: Mapping[str, Any]) -> Floats:
 def bifurcation(p: Mapping[str, Any]) -> tuple[Any, Floats, Floats]:
     """Return (kind, v, I) of the bifurcation of ELIF or AELIF; ``g`` has to be positive."""
     g = gain(p)
-    share, hopf = g, np.zeros(np.shape(g), dtype=bool)
+    more, hopf = 0 * g, np.zeros(np.shape(g), dtype=bool)
     if "alpha" in p:
         a, r = p["alpha"] * p["R"], p["tau"] / p["w_tau"]
-        hopf = a > r
-        share = 1 + np.minimum(a, r)
-    share, hopf, *_ = np.broadcast_arrays(share, hopf, *p.values())
-    # log(1 + a) and log(1 + r) keep their digits where a and r are small.
-    v = p["theta_rh"] + p["delta"] * np.log(share)
-    current = (g * (v - p["v_rest"]) - p["delta"] * share) / p["R"]
+        more, hopf = np.minimum(a, r), a > r
+    more, hopf, *_ = np.broadcast_arrays(more, hopf, *p.values())
+    v = p["theta_rh"] + p["delta"] * np.log1p(more)
+    current = (g * (v - p["v_rest"]) - p["delta"] * (1 + more)) / p["R"]
     return np.where(hopf, HOPF, SADDLE_NODE), v, current
 
 

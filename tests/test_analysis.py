@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import doctest
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from brian2 import (
 from brian2.parsing.sympytools import str_to_sympy
 from scipy.special import lambertw
 
-from conex_brian import AELIF, ELIF, LIF
+from conex_brian import AELIF, ELIF, LIF, analysis, equilibria, rates
 from conex_brian.analysis import (
     FixedPoint,
     bifurcation,
@@ -470,6 +471,8 @@ def test_currents_broadcast_with_the_neurons_as_the_last_axis() -> None:
     assert rates.shape == fixed_points(three, five[:, None]).shape == (5, 3)
     for k in range(5):
         np.testing.assert_array_equal(rates[k], firing_rate(three, five[k]))
+    nested = firing_rate(make(LIF, NUMBERS, R=[0.3, 0.48, 0.7]), [[0.05], [0.09]])
+    assert nested.shape == (2, 3)
     assert isinstance(fixed_points(one, 50 * pA), tuple)
     assert isinstance(fixed_points(one, 50 * pA)[0], FixedPoint)
 
@@ -582,3 +585,9 @@ def test_without_scipy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(builtins, "__import__", missing)
     for call in (rheobase, bifurcation, lambda n: firing_rate(n, 1 * nA)):
         raises(ImportError, "pip install 'conex_brian[analysis]'", lambda c=call: c(make(ELIF)))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("module", [analysis, equilibria, rates])
+def test_examples_of_docstrings_run(module: Any) -> None:
+    results = doctest.testmod(module)
+    assert results.attempted > 3 and results.failed == 0

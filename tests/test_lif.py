@@ -1,8 +1,6 @@
-"""LIF against its closed forms: trajectory, intervals on the grid, rate with noise."""
+"""LIF against its closed forms: trajectory, intervals on the grid, spread with noise."""
 
 from __future__ import annotations
-
-from math import erf, exp, sqrt
 
 import numpy as np
 import pytest
@@ -12,14 +10,12 @@ from brian2 import (
     SpikeMonitor,
     StateMonitor,
     TimedArray,
-    defaultclock,
     ms,
     mV,
     nA,
     second,
     seed,
 )
-from scipy.integrate import quad
 
 from conex_brian import LIF
 
@@ -74,16 +70,6 @@ def test_refractory_period_of_one_step_has_no_effect_and_longer_ones_do() -> Non
     np.testing.assert_allclose(intervals, [13.9, 13.9, 14.0, 14.8, 15.8], rtol=1e-12)
 
 
-def siegert(mu: float, sigma: float, tau: float, v_reset: float, threshold: float) -> float:
-    """Return the mean interval for tau dv = (mu - v) dt + sigma sqrt(tau) dW (Ricciardi 1977)."""
-
-    def integrand(x: float) -> float:
-        return exp(x * x) * (1 + erf(x))
-
-    area, _ = quad(integrand, (v_reset - mu) / sigma, (threshold - mu) / sigma)
-    return tau * sqrt(np.pi) * area
-
-
 def test_noise_gives_the_free_membrane_its_standard_deviation() -> None:
     seed(3)
     neuron = LIF(
@@ -101,44 +87,6 @@ def test_noise_gives_the_free_membrane_its_standard_deviation() -> None:
     expected = np.array([1.5, 4.0]) / np.sqrt(1 - 0.1 / 16)
     np.testing.assert_allclose(v.std(axis=1), expected, rtol=4 / np.sqrt(2 * 20000))
     np.testing.assert_allclose(v.mean(axis=1), -60, atol=4 * 4 / np.sqrt(20000))
-
-
-def rate_with_noise(dt: float) -> tuple[float, float]:
-    """Return the rate (per ms) of many independent neurons and its standard error."""
-    defaultclock.dt = dt * ms
-    neuron = LIF(
-        R=100 * Mohm,
-        threshold=-50 * mV,
-        tau=12 * ms,
-        v_reset=-62 * mV,
-        v_rest=-65 * mV,
-        init_v="v_reset + rand()*(threshold - v_reset)",
-    )
-    group = neuron.group(12000, I=0.12 * nA, noise=5 * mV, refractory=1 * ms)
-    network = Network(group)
-    network.run(60 * ms)  # forget how they started
-    spikes = SpikeMonitor(group, record=False)
-    network.add(spikes)
-    network.run(250 * ms)
-    rates = np.asarray(spikes.count) / 250
-    return float(rates.mean()), float(rates.std() / np.sqrt(len(rates)))
-
-
-@pytest.mark.slow
-def test_rate_with_noise_approaches_siegerts_as_the_square_root_of_dt() -> None:
-    """The grid misses crossings within a step, in proportion to sqrt(dt)."""
-    seed(11)
-    # noise is the standard deviation of v: sigma**2/2 is the variance in the formula above.
-    exact = 1 / (1.0 + siegert(-53.0, 5.0 * sqrt(2), 12.0, -62.0, -50.0))
-    dt = np.array([0.2, 0.1, 0.05, 0.025])
-    rate, error = np.array([rate_with_noise(one) for one in dt]).T
-    order = np.polyfit(np.log(dt), np.log(exact - rate), 1)[0]
-    assert order == pytest.approx(0.5, abs=0.1)
-    terms = np.stack([np.ones(4), np.sqrt(dt), dt], axis=1) / error[:, None]
-    fit, *_ = np.linalg.lstsq(terms, rate / error, rcond=None)
-    extrapolated, deviation = fit[0], sqrt(np.linalg.inv(terms.T @ terms)[0, 0])
-    assert abs(extrapolated - exact) < 3 * deviation
-    assert deviation < 0.02 * exact
 
 
 def test_a_timed_array_is_the_input_in_each_of_its_steps() -> None:

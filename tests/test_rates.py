@@ -23,8 +23,8 @@ from brian2 import (
     nA,
     nS,
     pA,
-    second,
     seed,
+    uS,
 )
 
 from conex_brian import AELIF, ELIF, LIF, spike_monitor
@@ -66,7 +66,7 @@ def test_leaky_f_i_curve_is_the_simulations() -> None:
     )  # fmt: skip
     current = rheobase(neuron) * (1 + np.geomspace(1e-3, 1.5, 50))
     for refractory in (0 * ms, r.uniform(0.1, 4, 50) * ms):
-        found = simulated_intervals(neuron, current, 2000 * ms, refractory, dt=0.5 * ms)
+        found = simulated_intervals(neuron, current, 1200 * ms, refractory, dt=0.5 * ms)
         rates = [len(one) / one.sum() * 1e3 for one in found]
         assert min(len(one) for one in found) >= 5
         theory = firing_rate(neuron, current, refractory) / hertz
@@ -199,12 +199,12 @@ def exponential_models(n: int, seed: int) -> ELIF:
 
 def test_exponential_rates_are_the_integral_also_where_the_neuron_lingers() -> None:
     """40 digits of tau*dv/F; from 1e-13 above the rheobase, where an interval takes 1e7 tau."""
-    neuron = exponential_models(30, seed=3)
-    part = 10 ** np.random.default_rng(3).uniform(-13, 1.5, 30)
+    neuron = exponential_models(14, seed=3)
+    part = 10 ** np.random.default_rng(3).uniform(-13, 1.5, 14)
     current = rheobase(neuron) * (1 + part)
     found = firing_rate(neuron, current) / hertz
     mpmath.mp.dps = 40
-    for k in range(30):
+    for k in range(14):
         p = {n: mpmath.mpf(float(getattr(neuron, n)[k])) for n in neuron.parameter_names()}
         over = p["R"] * mpmath.mpf(float(current[k])) + p["v_rest"] - p["theta_rh"] + p["delta"]
         e = over / p["delta"]
@@ -216,6 +216,7 @@ def test_exponential_rates_are_the_integral_also_where_the_neuron_lingers() -> N
     assert np.all(firing_rate(neuron, rheobase(neuron) * (1 - 1e-12)) == 0 * hertz)
 
 
+@pytest.mark.slow
 def test_exponential_rates_are_the_simulations() -> None:
     neuron = exponential_models(8, seed=4).replace(tau=np.linspace(8, 15, 8) * ms)
     current = rheobase(neuron) * np.linspace(1.3, 2.5, 8)
@@ -235,7 +236,7 @@ def test_a_threshold_below_the_upswing_decides() -> None:
     assert rheobase(neuron) / nA == pytest.approx(expected, rel=1e-12)
     rates = firing_rate(neuron, rheobase(neuron) * [1 - 1e-9, 1 + 1e-9, 1.5])
     assert rates[0] == 0 * hertz and 0 * hertz < rates[1] < 10 * hertz
-    (intervals,) = simulated_intervals(neuron, [1.5] * rheobase(neuron), 100 * ms)
+    (intervals,) = simulated_intervals(neuron, [1.5] * rheobase(neuron), 60 * ms)
     assert rates[2] * ms == pytest.approx(len(intervals) / intervals.sum(), rel=1e-6)
 
 
@@ -245,8 +246,8 @@ def test_below_the_rheobase_it_depends_on_where_the_neuron_starts() -> None:
     current = 0.9 * rheobase(neuron)
     rates = firing_rate(neuron, current) * ms
     assert rates[0] == rates[2] == 0
-    found = simulated_intervals(neuron, np.full(4, 1) * current, 100 * ms)
-    assert [len(one) > 10 for one in found] == [False, True, False, True]
+    found = simulated_intervals(neuron, np.full(4, 1) * current, 60 * ms)
+    assert [len(one) > 3 for one in found] == [False, True, False, True]
     for k in (1, 3):
         assert rates[k] == pytest.approx(len(found[k]) / found[k].sum(), rel=1e-6)
     text = make(ELIF, v_reset=-46 * mV, init_v="v_rest + rand()*mV")
@@ -283,24 +284,31 @@ def test_adaptive_rates_are_those_of_dop853() -> None:
     """Both bifurcations, regular and bursting, some with a refractory period."""
     sets = random_adaptive(24, seed=5)[3:21]
     neuron, current = adaptive_model(sets)
-    t_ref = np.where(np.arange(18) % 3, np.linspace(0.3, 4, 18), 0)
+    t_ref = np.where(np.arange(18) % 2, np.linspace(0.3, 4, 18), 0)
     rates = firing_rate(neuron, current, t_ref * ms) * ms
-    for p, period, rate in zip(sets[::2], t_ref[::2], rates[::2], strict=True):
+    for p, period, rate in zip(sets[::3], t_ref[::3], rates[::3], strict=True):
         train = exponential_spike_times(p, 1500, period)
         assert rate == pytest.approx(steady_rate(np.diff(train)), rel=1e-8)
 
 
 @pytest.mark.slow
 def test_adaptive_rates_are_the_simulations() -> None:
-    sets = random_adaptive(24, seed=6)
-    neuron, current = adaptive_model(sets)
-    rates = firing_rate(neuron, current, 1.3 * ms) * ms
-    for k, found in enumerate(simulated_intervals(neuron, current, 3000 * ms, 1.3 * ms)):
-        assert len(found) > 5
-        last = found[-(len(found) // 4 or 1) :]
-        patterns = [n / found[-n:].sum() for n in range(1, 13)]
-        nearest = min(patterns, key=lambda one, k=k: abs(one - rates[k]))
-        assert nearest == pytest.approx(rates[k], rel=3e-6), (k, last)
+    """With a fast omega, so that the simulated trains are steady soon."""
+    r = np.random.default_rng(7)
+    R, theta_rh, delta = r.uniform(50, 200, 12), r.uniform(-52, -48, 12), r.uniform(0.8, 3, 12)
+    neuron = AELIF(
+        R=R * Mohm, threshold=(theta_rh + delta * r.uniform(2, 20, 12)) * mV,
+        tau=r.uniform(6, 12, 12) * ms, v_reset=(theta_rh - r.uniform(5, 15, 12)) * mV,
+        v_rest=-65 * mV, delta=delta * mV, theta_rh=theta_rh * mV,
+        alpha=r.uniform(-0.3, 2, 12) / R * uS, beta=r.uniform(1, 8, 12) / R * nA,
+        w_tau=r.uniform(6, 15, 12) * ms,
+    )  # fmt: skip
+    current = rheobase(neuron) * r.uniform(1.2, 2, 12)
+    refractory = np.where(np.arange(12) % 2, 1.3, 0) * ms
+    theory = firing_rate(neuron, current, refractory) * ms
+    found = simulated_intervals(neuron, current, 250 * ms, refractory)
+    assert min(len(one) for one in found) >= 5
+    np.testing.assert_allclose([1 / one[-1] for one in found], theory, rtol=1e-6)
 
 
 def test_a_slow_adaptation_is_followed_to_its_end() -> None:
@@ -353,10 +361,12 @@ def test_a_train_that_never_repeats_is_averaged() -> None:
         delta=2 * mV, theta_rh=-50 * mV, alpha=-10 * nS, beta=30 * pA, w_tau=90 * ms,
     )  # fmt: skip
     rate = firing_rate(neuron, 165 * pA) / hertz
-    starts = np.linspace(-65, -48, 20) * mV
-    found = simulated_intervals(neuron.replace(init_v=starts), np.full(20, 165) * pA, 2 * second)
-    rates = np.array([len(one[20:]) / one[20:].sum() * 1e3 for one in found])
-    assert rate == pytest.approx(rates.mean(), rel=0.02)
+    p = {"tau": 10.0, "v_rest": -65.0, "v_reset": -47.0, "threshold": 0.0, "delta": 2.0,
+         "theta_rh": -50.0, "Ra": -1.0, "Rb": 3.0, "RI": 16.5, "w_tau": 90.0}  # fmt: skip
+    intervals = np.diff(exponential_spike_times(p, 6000, rtol=1e-9))[100:]
+    with pytest.raises(AssertionError, match="does not repeat"):
+        steady_rate(intervals)
+    assert rate == pytest.approx(1e3 / intervals.mean(), rel=0.02)
 
 
 # ---------------------------------------------------------------- voltage
