@@ -22,7 +22,8 @@ from conex_brian import presets, spike_monitor
 from conex_brian.models import LIF
 from conex_brian.presets import Preset
 from conex_brian.printing import value_text
-from conex_brian.serial import LONGEST_JSON, from_json, quantity
+from conex_brian.quantities import quantity
+from conex_brian.serial import LONGEST_JSON, from_json
 
 _EXAMPLES = """examples:
   python -m conex_brian list

@@ -21,7 +21,7 @@ from conex_brian.models import AELIF, ELIF, LIF
 __all__ = ["Preset", "load", "names"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Preset:
     """A published parameter set.
 

@@ -152,7 +152,7 @@ def test_run_leaves_preferences_as_they_are(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("name", ["out.png", "out.svg"])
 def test_plot_is_a_picture(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / name
-    text = output(capsys, "run", "conex_readme", "--plot", str(path))
+    text = output(capsys, "run", "conex_readme", "--dt", "1ms", "--plot", str(path))
     assert text.splitlines()[-1] == f"picture: {path}"
     start = path.read_bytes()[:200]
     assert (
@@ -195,7 +195,7 @@ WRONG = {
     "code in a file": (["run", "code.json"], 1, r"code\.json: .* = 'exit\(\)' is an expression"),
     "file alone": (["run", "good.json"], 1, r"good\.json is no preset: give --current and"),
     "picture's kind": (["run", "conex_readme", "--plot", "x.doc"], 1, r"ends in one of .*\.png"),
-    "picture's folder": (["run", "conex_readme", "--plot", "no/x.png"], 1, "no directory no$|no directory no\\."),
+    "picture's folder": (["run", "conex_readme", "--plot", "no/x.png"], 1, r"no directory no\."),
     "picture is a folder": (["run", "conex_readme", "--plot", "folder.png"], 1, r"\.png: Is a dir"),
 }  # fmt: skip
 
@@ -273,6 +273,7 @@ def test_help_of_the_program_has_examples_that_run(
 # ------------------------------------------------------------------ the real thing
 
 
+@pytest.mark.slow
 def test_listing_imports_nothing_heavy() -> None:
     script = """
 import sys, brian2

@@ -206,6 +206,7 @@ def test_note_on_the_transient_row() -> None:
     assert patterns(just_below, 1000.0) == ["transient"]
 
 
+@pytest.mark.slow
 def test_notes_on_other_copies_of_the_tables() -> None:
     assert "never fires" in presets.load("naud2008_delayed_regular_bursting").note
     row_6 = reference(
@@ -230,7 +231,7 @@ def test_leaky_neuron_of_conex_fires_in_closed_form(name: str) -> None:
     u = p["v_rest"] + p["R"] * preset.I
     first = p["tau"] * np.log((u - p["v_rest"]) / (u - p["threshold"]))
     interval = p["tau"] * np.log((u - p["v_reset"]) / (u - p["threshold"]))
-    group = preset.neuron.group(1, I=preset.I, spike_timing="precise")
+    group = preset.neuron.group(1, I=preset.I, spike_timing="precise", dt=0.5 * ms)
     monitor = spike_monitor(group)
     Network(group, monitor).run(preset.duration, namespace={})
     expected = np.arange(first, duration, interval)
