@@ -184,7 +184,7 @@ def _plane(
     x = numbers(ax.xaxis, "v", quantity(at, volts))
     null = nullclines(neuron, quantity(at, volts), current)
     path = None if trajectory is None else _path(neuron, current, trajectory, start, name)
-    bounds = _range(name, limits, dim) or _heights(neuron, null, at, path, name)
+    bounds = _range(name, limits, dim) or _heights(null, path, name)
     y = numbers(ax.yaxis, name, quantity(np.array(bounds), dim))
     if flow:
         _streamlines(neuron, current, ax, shown, bounds)
@@ -201,26 +201,21 @@ def _plane(
             ax.plot(a, b, ":", color=ORANGE, lw=0.9, label="_" if k else "reset")
         first = [numbers(axis, n, s[:1]) for axis, n, s in
                  zip((ax.xaxis, ax.yaxis), ("v", name), pieces[0], strict=True)]  # fmt: skip
-        ax.plot(*first, ">", color=ORANGE, ms=6, label="_start")
+        ax.plot(*first, "s", color=ORANGE, ms=5, label="_start")
     _mark(ax, points, shown, name)
     ax.set(xlim=(x[0], x[-1]), ylim=tuple(y))
 
 
-def _heights(neuron: LIF, null: Any, at: np.ndarray, path: Any, name: str) -> tuple[float, float]:
+def _heights(null: Any, path: Any, name: str) -> tuple[float, float]:
     """Return the range of the second state that is shown by default."""
     of_v = np.asarray(null["v"])
-    # v's nullcline turns up where the upswing begins: its lowest point and its left end are of use.
-    values = [
-        of_v.min(),
-        of_v[0],
-        *np.asarray(null[name])[[0, -1]],
-        float(getattr(neuron, name) or 0),
-    ]
+    # v's nullcline turns up where the upswing begins: its lowest point and its left end matter.
+    values = [of_v.min(), of_v[0], *np.asarray(null[name])[[0, -1]]]
     if path is not None:
         values += [float(one) for piece in path[0] for one in (piece[1].min(), piece[1].max())]
         values += [float(one) for _, others in path[1] for one in others]
     low, high = min(values), max(values)
-    room = 0.08 * (high - low) or 1.0
+    room = 0.08 * (high - low)
     return low - room, high + room
 
 
@@ -230,19 +225,13 @@ def _streamlines(
     field = field_of(neuron)
     (name, (_, kind)) = next(iter(neuron.states.items()))
     vs, others = np.linspace(*shown, 40), np.linspace(*bounds, 40)
-    grid = np.meshgrid(vs, others)
-    rates = field.rates(*grid, float(current), *field.values(neuron))
-    dims = dim_of(neuron, "voltage"), dim_of(neuron, kind)
-    x, y, u, w = (
-        numbers(axis, label, quantity(np.broadcast_to(values, np.shape(values)), dim))
-        for axis, label, values, dim in (
-            (ax.xaxis, "v", vs, dims[0]),
-            (ax.yaxis, name, others, dims[1]),
-            # Only directions count: rates are shown as values per second.
-            (ax.xaxis, "v", rates[0], dims[0]),
-            (ax.yaxis, name, rates[1], dims[1]),
-        )
-    )
+    plane = np.meshgrid(vs, others)
+    rates = field.rates(*plane, float(current), *field.values(neuron))
+    x = numbers(ax.xaxis, "v", quantity(vs, dim_of(neuron, "voltage")))
+    y = numbers(ax.yaxis, name, quantity(others, dim_of(neuron, kind)))
+    # In the units of the axes; the unit of time does not change directions.
+    scales = np.ptp(x) / np.ptp(vs), np.ptp(y) / np.ptp(others)
+    u, w = (np.broadcast_to(r * k, plane[0].shape) for r, k in zip(rates, scales, strict=True))
     ax.streamplot(x, y, u, w, color="0.75", linewidth=0.6, arrowsize=0.7, density=0.9, zorder=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -144,6 +145,100 @@ def test_from_conex(tmp_path: Path) -> None:
         assert coarse / fine == pytest.approx(10, rel=0.3)
     assert off["CoNeX"][0] > 2 * off["rk4, dt 0.5 ms"][0]
     assert 0.5 < off["CoNeX"][1] < 50
+
+
+@pytest.mark.slow
+def test_firing_patterns(tmp_path: Path) -> None:
+    printed = run_example("firing_patterns", tmp_path)
+    line = r"(?m)^(\w+) +(\w[\w ]*?) +(\d+) spikes, intervals (?:none|([\d.]+) to ([\d.]+) ms)$"
+    rows = {name: rest for name, *rest in re.findall(line, printed)}
+    assert len(rows) == 15
+    for pattern, count, first, last in rows.values():
+        spikes = int(count)
+        ratio = float(last) / float(first) if first else 0
+        if pattern == "transient":
+            assert spikes <= 2
+        elif pattern == "adapting":
+            assert ratio > 1.5
+        elif pattern == "delayed accelerating":
+            assert ratio < 0.7
+        elif pattern == "initial burst":
+            assert ratio > 5
+        else:
+            assert spikes > 2
+
+
+@pytest.mark.slow
+def test_fi_curves(tmp_path: Path) -> None:
+    printed = run_example("fi_curves", tmp_path)
+    line = r"{} +rheobase ([\d.]+) pA, points within ([\d.e+-]+) Hz"
+    # LIF: 20 mV/500 Mohm. ELIF, and AELIF without alpha: theta_rh - v_rest - delta = 18 mV.
+    for name, rheobase, within in [
+        ("LIF", 40, 1e-9), ("LIF, noise 3 mV", 40, 3), ("ELIF", 36, 0.01), ("AELIF", 36, 0.01)
+    ]:  # fmt: skip
+        found, off = numbers(line.format(f"(?m)^{name}"), printed)
+        assert found == rheobase and off < within
+
+
+@pytest.mark.slow
+def test_phase_planes(tmp_path: Path) -> None:
+    printed = run_example("phase_planes", tmp_path)
+    node, hopf = printed.split("Andronov-Hopf: ")
+    # alpha*R 0.05 and 2, tau/w_tau 0.2 (Touboul & Brette 2008).
+    g = 1.05
+    assert numbers(r"saddle-node: ([\d.]+) pA", node)[0] == pytest.approx(
+        10 * g * (20 - 2 + 2 * log(g)), abs=0.006
+    )
+    current = 10 * (3 * (20 - 2 + 2 * log(1.2)) + 2 * (2 - 0.2))
+    assert float(hopf.split()[0]) == pytest.approx(current, abs=0.006)
+    # Both fixed points are gone beyond a saddle-node; beyond the Hopf point the focus is unstable.
+    assert "below: stable node" in node and "above" not in node
+    assert "below: stable focus" in hopf and "above: unstable focus" in hopf
+
+
+@pytest.mark.slow
+def test_fit_a_trace(tmp_path: Path) -> None:
+    printed = run_example("fit_a_trace", tmp_path)
+    # Noise in the membrane and in the measurement: not exact, but near.
+    for name, within in [("R", 3), ("threshold", 0.3), ("tau", 1), ("v_reset", 0.5)]:
+        found, true = numbers(rf"(?m)^{name} +found +(-?[\d.]+), true +(-?[\d.]+) ", printed)
+        assert found == pytest.approx(true, abs=within)
+    line = r"held out, {}: rms ([\d.]+) mV, (\d+) of (\d+) spikes within 2 ms, (\d+) extra"
+    rms, hits, spikes, extra = numbers(line.format("fitted"), printed)
+    best_rms, *_ = numbers(line.format("true parameters"), printed)
+    assert spikes > 15 and hits > 0.8 * spikes and extra < 0.2 * spikes
+    assert rms < best_rms + 0.7
+
+
+@pytest.mark.slow
+def test_nest_cross_check(tmp_path: Path) -> None:
+    printed = run_example("nest_cross_check", tmp_path)
+    late: dict[str, dict[str, list[float]]] = {}
+    line = (
+        r"(?m)^(L?A?E?L?IF): (.*): (\d+) spikes, precise (\d+); late by (-?[\d.]+) ms at first, "
+        r"(-?[\d.]+) ms at last$"
+    )
+    for name, which, count, precise, *at in re.findall(line, printed):
+        assert count == precise or name == "LIF"
+        late.setdefault(name, {})[which] = [float(x) for x in at]
+    here = "here on the grid, dt 0.1 ms"
+    # The same steps, so the same lateness; a smaller step divides it.
+    assert late["LIF"]["NEST, dt 0.1 ms"] == late["LIF"][here]
+    assert late["AELIF"]["NEST, dt 0.1 ms"][1] < late["AELIF"][here][1]
+    for both in late.values():
+        assert 0 < both["NEST, dt 0.01 ms"][1] < both["NEST, dt 0.1 ms"][1] / 2
+
+
+@pytest.mark.skipif(importlib.util.find_spec("nest") is not None, reason="NEST is installed")
+def test_without_nest_its_times_are_read_from_a_file_and_none_can_be_recorded(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "nest_cross_check.py"), "--record"],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.strip() == "--record needs NEST: pip install nest-simulator (Python 3.12)."
 
 
 def test_every_example_is_tested() -> None:
