@@ -76,6 +76,7 @@ def start_fresh(gallery: Any, file: str) -> None:
     brian2.prefs.codegen.target = "auto"
 
 
+os.environ["TQDM_MININTERVAL"] = "1e9"  # of a progress bar, its start and end are enough here
 # Without CoNeX its example is shown, but not run.
 runs = "" if importlib.util.find_spec("conex") else r"^(?!.*from_conex)"
 sphinx_gallery_conf = {
