@@ -491,7 +491,9 @@ def test_without_a_resting_state_rheobase_and_bifurcation_name_the_neuron() -> N
     for function in (rheobase, bifurcation):
         raises(ValueError, message, lambda f=function: f(neuron))  # type: ignore[misc]
     # Naud et al. (2008), delayed bursting: alpha = -g_L, up to rounding.
-    raises(ValueError, "alpha", lambda: rheobase(make(AELIF, R=1 / (10 * nS), alpha=-10 * nS)))
+    for g_L in (10, 93) * nS:
+        rounded = make(AELIF, R=1 / g_L, alpha=-g_L)
+        raises(ValueError, "alpha = ", lambda n=rounded: rheobase(n))  # type: ignore[misc]
     assert firing_rate(neuron, 60 * pA)[1] > 0 * hertz
 
 
