@@ -101,13 +101,13 @@ def test_between_spikes_time_and_v_only_rise(method: str, step: float) -> None:
     # A precise spike may lie before the step that Brian2 finds it in, or after: a sample on the
     # wrong side of the reset would show as a tooth. Each of these neurons rises from its reset.
     neuron = make(AELIF, v_reset=-60 * mV, init_v=-60 * mV, alpha=0 * pA / mV, beta=1 * pA)
-    current = np.linspace(60, 140, 30) * pA
+    current = np.linspace(60, 140, 12) * pA
     group = neuron.group(I=current, spike_timing="precise", dt=step * ms, method=method)
     states, spikes = StateMonitor(group, "v", record=True), spike_monitor(group)
     Network(group, states, spikes).run(150 * ms)
     outside = (spikes.t_spike < spikes.t) | (spikes.t_spike > spikes.t + step * ms)
     assert outside.any()
-    for index in range(30):
+    for index in range(12):
         ax = plotting.trace(states, spikes=spikes, neuron=index, peak=20 * mV)
         x, y = line_data(ax)
         plt.close(ax.figure)

@@ -182,6 +182,7 @@ def test_without_a_fixed_point_none_is_marked_and_ranges_can_be_given() -> None:
     assert len(bare.collections) == 0
 
 
+@pytest.mark.slow
 def test_a_trajectory_ends_at_the_threshold_and_goes_on_from_its_reset() -> None:
     neuron, start = make(AELIF), (-62 * mV, 12 * pA)
     ax = plotting.phase_plane(neuron, 75 * pA, trajectory=120 * ms, start=start)
