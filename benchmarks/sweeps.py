@@ -30,12 +30,12 @@ from brian2 import (
     mV,
     nS,
     pA,
-    reset_device,
     run,
     second,
     seed,
     set_device,
 )
+from brian2.devices.device import reset_device
 
 from conex_brian import AELIF, Experiment, build_cache, grid, neuron_grid, sweep
 from conex_brian.devices import use_cpp

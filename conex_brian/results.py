@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ _FORMAT = "conex_brian sweep 1"
 _KEY = "key"
 #: So many files are joined to one.
 _MANY = 200
+#: A file that was left half-written is so old, in seconds, when it is removed.
+_ABANDONED = 3600
 
 
 class Results:
@@ -64,6 +67,10 @@ class Results:
         self.found: dict[str, dict[str, Any]] = {}
         for file in sorted(self.path.glob("part-*.parquet")):
             self._load(file)
+        for half in self.path.glob(".part-*.parquet"):
+            with contextlib.suppress(OSError):
+                if time.time() - half.stat().st_mtime > _ABANDONED:
+                    half.unlink()
 
     def _load(self, file: Path) -> None:
         import pyarrow
@@ -151,7 +158,8 @@ class Results:
         self._files = []
         for alike in kinds.values():
             if len(alike) > 1:
-                self._files.append(self._write(concat_tables([table for _, table in alike])))
+                joined = concat_tables([table for _, table in alike])
+                self._files.append(self._write(_without_repetitions(joined)))
                 for file, _ in alike:
                     file.unlink(missing_ok=True)
             else:
@@ -184,6 +192,12 @@ def _read(file: Path) -> Any:
     from pyarrow import parquet
 
     return parquet.read_table(io.BytesIO(file.read_bytes()))
+
+
+def _without_repetitions(table: Any) -> Any:
+    """Return a table with each point once: who was killed while joining has left some twice."""
+    first = {key: row for row, key in reversed(list(enumerate(table[_KEY].to_pylist())))}
+    return table.take(sorted(first.values()))
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Any:

@@ -154,6 +154,7 @@ def sweep(
     build_seed = int(np.random.SeedSequence(int(seed)).generate_state(1)[0])
     job = Job(uuid.uuid4().hex, build, names, build_seed, Settings.present())
     observed: dict[str, str] = {} if results is None else results.units
+    failed = 0
     try:
         with (
             _bar(len(checked), len(outcomes), progress) as bar,
@@ -165,7 +166,7 @@ def sweep(
                 outcomes |= finished
                 if results is not None:
                     results.add([_row(checked[n], o) for n, o in finished.items() if not o.error])
-                failed = sum(bool(outcome.error) for outcome in outcomes.values())
+                failed += sum(bool(outcome.error) for outcome in finished.values())
                 if failed:
                     bar.set_postfix(failed=failed, refresh=False)
                 bar.update(len(finished))

@@ -5,9 +5,9 @@ The rate over synaptic weight and input, 200 points from one program.
 
 The network has 800 excitatory and 200 inhibitory LIF neurons (as in ``balanced_network.py``). One
 C++ program serves all points; processes of this machine, or those of a Dask cluster, share them.
-Without synapses, at weight 0, the rate is the closed form's; with growing weight inhibition
-takes more and more of the drive away, and the rate grows linearly with the input (van Vreeswijk &
-Sompolinsky, Science 274 (1996) 1724).
+Without synapses, at weight 0, the rate is the closed form's, but for the steps of 0.1 ms; with
+growing weight inhibition takes away most of the drive (van Vreeswijk & Sompolinsky, Science 274
+(1996) 1724).
 
 Takes about half a minute, and needs a C++ compiler. Stores each finished point in
 ``sweep.parquet``: after Ctrl+C, the same command goes on from there. Writes ``sweep.png``::
@@ -99,7 +99,8 @@ def main(output: Path, processes: int, dask: str | None) -> None:
         weights, currents, rates, cmap="cividis", shading="nearest", norm=PowerNorm(0.5)
     )
     levels = [5, 20, 40, 80, 160]
-    lines = axis.contour(weights, currents, rates, levels, colors="white", linewidths=1)
+    colors = ["white", "white", "white", "black", "black"]
+    lines = axis.contour(weights, currents, rates, levels, colors=colors, linewidths=1)
     axis.clabel(lines, fmt="%d Hz", fontsize=8)
     axis.set(xlabel="excitatory weight (pA)", ylabel="input current (pA)")
     figure.colorbar(image, label="rate (Hz)")
