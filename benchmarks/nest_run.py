@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import nest
+import numpy as np
 
 
 def leaky(one: dict[str, float], R: float) -> dict[str, float]:
@@ -61,9 +62,13 @@ def main(task: dict[str, Any]) -> dict[str, Any]:
     nest.resolution = task["dt"]
     nest.local_num_threads = 1
     sets = task["sets"]
-    neurons = nest.Create(task["model"], task["neurons"])
-    for k, one in enumerate(sets):
-        neurons[k :: len(sets)].set(**PARAMETERS[task["model"]](one, task["R"]))
+    found = [PARAMETERS[task["model"]](one, task["R"]) for one in sets]
+    each = {name: [one[name] for one in found] for name in found[0]}
+    neurons = nest.Create(
+        task["model"],
+        task["neurons"],
+        {name: np.resize(values, task["neurons"]).tolist() for name, values in each.items()},
+    )
     if task["tolerance"] is not None:
         neurons.gsl_error_tol = task["tolerance"]
     recorder = nest.Create("spike_recorder")

@@ -49,6 +49,9 @@ TAKEN = (
 
 _LEAKY = {"F": LIF.F, "RI": LIF.RI, "states": LIF.states}
 
+#: In a standalone program: takes the ``run_args``, as Brian2 does just before the first run.
+SET_VALUES = "set_from_command_line(args); // before what follows from them"
+
 #: Brian2's name for the condition that keeps a neuron refractory until the step of its release.
 REFRACTORY = "timestep(t, dt) < timestep(t_release, dt)"
 
@@ -263,7 +266,8 @@ class Constants(BrianObject):  # type: ignore[misc]
         """Set them; in standalone the program does, after it has taken its ``run_args``."""
         device = get_device()
         if isinstance(device, CPPStandaloneDevice) and not device.run_args_applied:
-            device.apply_run_args()
+            device.insert_code("main", SET_VALUES)
+            device.run_args_applied = True
         for name, text in self.texts.items():
             getattr(self.group, name).set_item(slice(None), text, namespace={})
 
