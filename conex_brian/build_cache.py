@@ -155,6 +155,11 @@ def clear_build_cache() -> None:
     ------
     OSError
         If a file cannot be removed.
+
+    Examples
+    --------
+    >>> from conex_brian.devices import clear_build_cache
+    >>> clear_build_cache()
     """
     for path in _entries(directory()):
         path.unlink(missing_ok=True)

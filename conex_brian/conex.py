@@ -85,6 +85,24 @@ def from_conex(
     Behaviors that run before the neuron's own are its input; their last result is carried over
     as ``init_I``, what they do next is not. Synapses are not carried over.
     Read from ``cnrl-conex`` 0.1.5 and ``pymonntorch`` 0.1.4.
+
+    Examples
+    --------
+    Without CoNeX at hand, three classes that hold what a population holds:
+
+    >>> from types import SimpleNamespace
+    >>> import numpy as np
+    >>> from brian2 import mV, Mohm
+    >>> from conex_brian import from_conex
+    >>> class LIF: __module__ = "conex.behaviors.neurons.neuron_types.lif_neurons"
+    >>> class Fire: pass
+    >>> population = SimpleNamespace(
+    ...     size=2, R=10.0, threshold=-50.0, tau=np.array([10.0, 20.0]), v_reset=-65.0,
+    ...     v_rest=-65.0, v=np.array([-60.0, -55.0]), spikes=np.array([False, True]),
+    ...     behavior={260: LIF(), 340: Fire()})
+    >>> neuron = from_conex(population, voltage_unit=mV, resistance_unit=Mohm)
+    >>> print(neuron.tau, neuron.init_v)
+    [10. 20.] ms [-60. -55.] mV
     """
     ignored = {ignore} if isinstance(ignore, str) else set(ignore)
     model = _find_model(population, ignored)

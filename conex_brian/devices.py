@@ -59,6 +59,18 @@ def use_cpp(
     -----
     For another simulation in the same process call ``device.reinit()`` first, as in Brian2.
     The method ``'gsl'`` works on Brian2's own device only.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import LIF
+    >>> from conex_brian.devices import use_cpp
+    >>> use_cpp(threads=2, build_on_run=False)
+    >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+    ...              v_reset=-65*mV, v_rest=-70*mV)
+    >>> group = neuron.group(100, I=250*pA)
+    >>> run(50*ms)
+    >>> device.build()  # doctest: +SKIP
     """
     from conex_brian.cpp_device import NAME
 
@@ -130,6 +142,11 @@ def use_cuda(
         If nvcc or curand is missing; when building or running, if there is no GPU.
     TypeError, ValueError
         If ``directory`` or ``compute_capability`` is no directory or positive number.
+
+    Examples
+    --------
+    >>> from conex_brian.devices import use_cuda
+    >>> use_cuda()  # doctest: +SKIP
     """
     path = _check_directory(directory)
     if compute_capability is not None:

@@ -66,6 +66,17 @@ class LIF(Parameters):
         For values that no such neuron can have; the message says which and why.
     brian2.DimensionMismatchError
         For a value of a wrong dimension.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import LIF
+    >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+    ...              v_reset=-65*mV, v_rest=-70*mV)
+    >>> neuron.replace(tau=[10, 20]*ms, init_v="v_rest + rand()*5*mV").group().N
+    2
+    >>> print(neuron.reset)
+    v = v_reset
     """
 
     R: Any = parameter("resistance", positive=True)
@@ -153,6 +164,17 @@ class LIF(Parameters):
         ------
         TypeError, ValueError, brian2.DimensionMismatchError
             For options that cannot work; the message says which, why and what can.
+
+        Examples
+        --------
+        >>> from brian2 import *
+        >>> from conex_brian import LIF
+        >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+        ...              v_reset=-65*mV, v_rest=-70*mV)
+        >>> neuron.template(I=250*pA).method
+        'exact'
+        >>> neuron.template(I="250*pA*sin(2*pi*10*Hz*t)").method
+        'rk4'
         """
         from conex_brian.templates import make_template
 
@@ -186,6 +208,18 @@ class LIF(Parameters):
         ------
         TypeError, ValueError, brian2.DimensionMismatchError
             Before Brian2 generates any code; the message names what is wrong and the mend.
+
+        Examples
+        --------
+        >>> from brian2 import *
+        >>> from conex_brian import LIF
+        >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+        ...              v_reset=-65*mV, v_rest=-70*mV)
+        >>> group = neuron.group(I=[175, 250, 325]*pA, refractory=2*ms)
+        >>> spikes = SpikeMonitor(group)
+        >>> run(100*ms)
+        >>> print(spikes.count[:])
+        [0 3 5]
         """
         from conex_brian.templates import make_template
 
@@ -254,6 +288,15 @@ class ELIF(LIF):
     Notes
     -----
     Fourcaud-Trocmé et al., J. Neurosci. 23 (2003) 11628.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import ELIF
+    >>> neuron = ELIF(R=100*Mohm, threshold=-30*mV, tau=20*ms, v_reset=-65*mV,
+    ...               v_rest=-70*mV, delta=2*mV, theta_rh=-50*mV)
+    >>> neuron.template(I=250*pA).method
+    'rk4'
     """
 
     delta: Any = parameter("voltage", positive=True)
@@ -303,6 +346,23 @@ class AELIF(ELIF):
     Notes
     -----
     Brette and Gerstner, J. Neurophysiol. 94 (2005) 3637.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import AELIF
+    >>> neuron = AELIF(R=500*Mohm, threshold=-30*mV, tau=20*ms, v_reset=-55*mV,
+    ...                v_rest=-70*mV, delta=2*mV, theta_rh=-50*mV, alpha=0*nS,
+    ...                beta=5*pA, w_tau=100*ms)
+    >>> print(neuron.reset)
+    v = v_reset
+    omega = omega + beta
+    >>> group = neuron.group(1, I=65*pA)
+    >>> spikes = SpikeMonitor(group)
+    >>> run(300*ms)
+    >>> intervals = diff(spikes.t)
+    >>> bool(intervals[-1] > 1.3*intervals[0])  # it adapts
+    True
     """
 
     alpha: Any = parameter("conductance")

@@ -323,6 +323,18 @@ def spike_monitor(group: NeuronGroup, **options: Any) -> SpikeMonitor:
     ------
     ValueError
         Where the group has no ``t_spike``, or ``when`` is given: it has to follow the reset.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import LIF, spike_monitor
+    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms,
+    ...              v_reset=-65*mV, v_rest=-65*mV)
+    >>> group = neuron.group(1, I=2*nA, spike_timing="precise")
+    >>> spikes = spike_monitor(group)
+    >>> run(20*ms)
+    >>> print(f"{spikes.t_spike[0]/ms:.6f} ms, in theory {10*log(4):.6f} ms")
+    13.862944 ms, in theory 13.862944 ms
     """
     if "t_spike" not in group.variables:
         raise ValueError(

@@ -18,6 +18,8 @@ from brian2 import Mohm, Quantity, ms, mV, nS, pA
 from conex_brian.dimensions import nearest, short
 from conex_brian.models import AELIF, ELIF, LIF
 
+__all__ = ["Preset", "load", "names"]
+
 
 @dataclass(frozen=True, eq=False)
 class Preset:

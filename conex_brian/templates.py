@@ -63,6 +63,17 @@ class Template:
         Whether spikes happen at the end of their time step or at their exact times.
     timing : conex_brian.precise.Timing or None
         What makes spikes precise.
+
+    Examples
+    --------
+    >>> from brian2 import *
+    >>> from conex_brian import LIF
+    >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+    ...              v_reset=-65*mV, v_rest=-70*mV)
+    >>> template = neuron.template(I=250*pA, refractory=2*ms)
+    >>> template.threshold, template.method
+    ('v >= threshold', 'exact')
+    >>> group = template.group(100)
     """
 
     neuron: LIF
@@ -84,6 +95,22 @@ class Template:
         """Return the keyword arguments for ``NeuronGroup(N, **template.arguments())``.
 
         Call `initialise` on that group.
+
+        Examples
+        --------
+        >>> from brian2 import *
+        >>> from conex_brian import LIF
+        >>> neuron = LIF(R=100*Mohm, threshold=-50*mV, tau=20*ms,
+        ...              v_reset=-65*mV, v_rest=-70*mV)
+        >>> template = neuron.template(I=250*pA)
+        >>> arguments = template.arguments()
+        >>> arguments["reset"] += "; spiked += 1"
+        >>> arguments["model"] += Equations("spiked : integer")
+        >>> group = NeuronGroup(100, **arguments)
+        >>> template.initialise(group)
+        >>> run(50*ms)
+        >>> print(group.spiked[0])
+        1
         """
         method = integrator(self.method, self.kind, self.neuron.states)
         watched = False

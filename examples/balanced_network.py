@@ -1,4 +1,7 @@
-"""A balanced network: 3200 excitatory and 800 inhibitory LIF neurons in C++ standalone.
+"""A balanced network in C++ standalone
+====================================
+
+3200 excitatory and 800 inhibitory LIF neurons.
 
 On average inhibition cancels most of the drive and of the excitation, and what fluctuates around
 that fires the neurons irregularly, though the input is constant and nothing is noisy (van
@@ -15,6 +18,7 @@ by the chance of their wiring), and writes ``balanced_network.png``::
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -112,5 +116,5 @@ def main(output: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output")
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).parent / "output")
     main(parser.parse_args().output)

@@ -1,4 +1,7 @@
-"""A CoNeX network goes on in Brian2: the same numbers first, then what its Euler step costs.
+"""A CoNeX network goes on in Brian2
+=================================
+
+The same numbers first, then what CoNeX's Euler step costs.
 
 CoNeX simulates three adapting neurons. ``from_conex`` carries them over in one line, as they are
 initialised and again in the middle of the simulation. ``method='conex'`` then repeats CoNeX's own
@@ -36,6 +39,8 @@ except ModuleNotFoundError as error:
     for name in ("torchvision", "torchvision.transforms", "torchvision.transforms.functional"):
         sys.modules[name] = ModuleType(name)
     import conex
+
+# sphinx_gallery_thumbnail_path = 'images/from_conex.png'
 
 STEPS, DT = 700, 0.5  # CoNeX's: dt in its own unit of time, here ms
 HALFWAY = STEPS // 2
@@ -147,5 +152,5 @@ def main(output: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output")
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).parent / "output")
     main(parser.parse_args().output)

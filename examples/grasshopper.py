@@ -1,4 +1,7 @@
-"""A real recording: AELIF neurons hear what a grasshopper's auditory receptor heard.
+"""AELIF neurons hear a recorded sound
+===================================
+
+A real recording: what a grasshopper's auditory receptor heard, and how it answered.
 
 Ten seconds of a sound's amplitude modulation, and the spikes that a receptor neuron fired in
 response, ship with the package nitime (``pip install nitime``; data of A. Rokem et al., J.
@@ -26,6 +29,7 @@ and writes ``grasshopper.png``::
 """
 
 import argparse
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -190,5 +194,5 @@ def main(output: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output")
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).parent / "output")
     main(parser.parse_args().output)

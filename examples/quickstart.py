@@ -1,4 +1,7 @@
-"""LIF, ELIF and AELIF on one current step: the same input, three ways to spike.
+"""LIF, ELIF and AELIF on one current step
+=======================================
+
+The same input, three ways to spike.
 
 Takes a few seconds. Prints each neuron's rate and its first and last interspike interval, LIF's
 beside the closed form, and writes ``quickstart.png``::
@@ -7,6 +10,7 @@ beside the closed form, and writes ``quickstart.png``::
 """
 
 import argparse
+import sys
 from math import log
 from pathlib import Path
 
@@ -71,5 +75,5 @@ def main(output: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output")
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).parent / "output")
     main(parser.parse_args().output)

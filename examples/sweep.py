@@ -1,4 +1,7 @@
-"""A sweep: the rate of a balanced network over its synaptic weight and its input, 200 points.
+"""A sweep of a balanced network
+=============================
+
+The rate over synaptic weight and input, 200 points from one program.
 
 The network has 800 excitatory and 200 inhibitory LIF neurons (as in ``balanced_network.py``). One
 C++ program serves all points; processes of this machine, or those of a Dask cluster, share them.
@@ -14,6 +17,7 @@ Takes about half a minute, and needs a C++ compiler. Stores each finished point 
 
 import argparse
 import os
+import sys
 from math import log
 from pathlib import Path
 
@@ -106,7 +110,7 @@ def main(output: Path, processes: int, dask: str | None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output")
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).parent / "output")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--dask", metavar="ADDRESS", help="of a Dask scheduler")
     arguments = parser.parse_args()
