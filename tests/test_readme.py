@@ -69,6 +69,27 @@ def test_the_correction_of_synapses_is_the_one_that_is_tested_and_runs() -> None
     assert group.I_syn[1] / pA == pytest.approx(np.exp(-since / 5), rel=1e-6)
 
 
+def test_what_theory_answers_is_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = [block for block in BLOCKS if "rheobase(neuron)" in block]
+    run_block(code, neuron=run_block(BLOCKS[0])["neuron"], pA=pA, ms=ms)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["36. pA", "saddle-node"]
+    rates = [float(one) for one in re.findall(r"[\d.]+", lines[2])]
+    assert rates == pytest.approx([0, 12.7, 34.2], abs=0.05)
+    assert len(lines) == 5  # a stable and an unstable fixed point
+
+
+def test_presets_and_sweeps_are_as_shown() -> None:
+    names = {k: v for k, v in run_block(BLOCKS[0]).items() if not k.startswith("__")}
+    (code,) = [block for block in BLOCKS if "presets.load" in block]
+    scope = run_block(code)
+    assert "23" in code and len(scope["presets"].names()) == 23
+    (code,) = [block for block in BLOCKS if "sweep(build" in block]
+    table = run_block(code, **names)["table"]
+    assert len(table) == 6 and (table["rate"] > 0).all()
+    assert all(rates.is_monotonic_increasing for _, rates in table.groupby("tau")["rate"])
+
+
 def test_a_model_of_your_own_fires() -> None:
     QIF = run_block(BLOCKS[-1])["QIF"]
     neuron = QIF(
