@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -66,10 +67,17 @@ class Program:
 
     def peak_memory(self) -> int:
         """Run it once; return the bytes of memory that it had at most."""
-        command = [str(self.directory / "main")]
-        with subprocess.Popen(command, cwd=self.directory, stdout=subprocess.DEVNULL) as process:
-            _, process.returncode, usage = os.wait4(process.pid, 0)
-        return usage.ru_maxrss * 1024
+        # A process starts with the memory of the one that started it: a small one does.
+        small = "import os, sys; name = sys.argv[1]; pid = os.posix_spawn(name, [name], os.environ)"
+        command = [sys.executable, "-S", "-c", f"{small}; print(os.wait4(pid, 0)[2].ru_maxrss)"]
+        done = subprocess.run(
+            [*command, str(self.directory / "main")],
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return int(done.stdout.split()[-1]) * 1024
 
     def copied(self, directory: Path) -> Program:
         """Return a copy that needs no compiling and stays when its sources are compiled anew."""

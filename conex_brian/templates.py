@@ -185,7 +185,7 @@ def make_template(
     check_spike_timing(spike_timing)
     names = {**caller_namespace(), **(namespace or {})}
     dims = {kind: admitted[0] for kind, admitted in neuron.dimensions.items()}
-    taken = {"v", "v_bounded", "t_ref", "noise", *precise.TAKEN}
+    taken = {"v", "v_bounded", "v_within", "t_ref", "noise", *precise.TAKEN}
     taken |= {*neuron.parameter_names(), *neuron.states}
     current = make_input(I, dims["current"], taken, names)
     refractory_text, refractory_values = refractory_period(refractory)
@@ -263,16 +263,21 @@ def _equations(
     lines = []
     for name, rate in neuron.rates.items():
         if bound:
-            rate = renamed(rate, v="v_bounded")
+            rate = renamed(rate, v="v_bounded" if name == "v" else "v_within")
         if noisy and name == "v":
             rate += " + noise*sqrt(2/tau)*xi_v"
         flags = " (unless refractory)" if refractory and name == "v" else ""
         lines.append(f"d{name}/dt = {rate} : {units[name]}{flags}")
     if bound:
-        # A Runge-Kutta stage may lie anywhere beyond the threshold, and where adaptation runs away
-        # (alpha*R < -1, or too long a step) it must not overflow.
-        within = f"clip(v, {upswing.LOWEST}, {bound})"
-        lines += [bound_voltage(current.equations), f"v_bounded = {within} : {unit['voltage']}"]
+        # A Runge-Kutta stage may lie anywhere beyond the threshold. One clip with both bounds in
+        # place of two would cost more: that without a lower bound is a single minimum.
+        upper = f"clip(v, -inf*{unit['voltage']}, {bound})"
+        lines += [bound_voltage(current.equations), f"v_bounded = {upper} : {unit['voltage']}"]
+        if neuron.states:
+            # Where adaptation runs away (alpha*R < -1, or too long a step) it must not overflow.
+            highest = bound if bound == upswing.BOUND else "threshold"
+            within = f"clip(v_bounded, {upswing.LOWEST}, {highest})"
+            lines.append(f"v_within = {within} : {unit['voltage']}")
     else:
         lines += [line(equation) for equation in current.equations.values()]
     for name in (*neuron.parameter_names(), "t_ref", "noise"):

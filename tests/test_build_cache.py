@@ -567,6 +567,7 @@ def logging_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_a_second_process_with_other_values_compiles_nothing(
     cache: Path, logging_compiler: Path
 ) -> None:

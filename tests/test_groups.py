@@ -307,7 +307,7 @@ def first_spikes(group: NeuronGroup, duration: Any = 60 * ms) -> tuple[list[int]
     ],
     ids=str,
 )
-@pytest.mark.parametrize("model", [LIF, AELIF])
+@pytest.mark.parametrize("model", [LIF, pytest.param(AELIF, marks=pytest.mark.slow)])
 def test_refractory_takes_what_neuron_group_takes(
     model: type[LIF], refractory: Any, periods: list[int]
 ) -> None:

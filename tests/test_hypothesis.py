@@ -135,6 +135,7 @@ INPUTS: list[Any] = [
     st.sampled_from([None, "rk4", "rk2", "euler"]),
     st.sampled_from([False, 0.3 * ms]),
 )
+@pytest.mark.slow
 def test_a_group_refuses_or_stays_finite(
     population: tuple[type[LIF], dict[str, Any]], I: Any, method: str | None, refractory: Any
 ) -> None:

@@ -127,6 +127,7 @@ def assert_in_this_order(found: dict[str, float], dt: float) -> None:
     assert corrected < 0.7 * precise
 
 
+@pytest.mark.slow
 def test_a_recurrent_network_keeps_most_of_the_accuracy() -> None:
     wanted = spike_times(BEST, 0.1, 50.0)
     assert_in_this_order(medians(0.5, wanted, 50.0, seed=1), 0.5)

@@ -280,6 +280,7 @@ def test_general_rates_are_those_of_known_models(model: type[ELIF], other: type[
 # ---------------------------------------------------------------- AELIF
 
 
+@pytest.mark.slow
 def test_adaptive_rates_are_those_of_dop853() -> None:
     """Both bifurcations, regular and bursting, some with a refractory period."""
     sets = random_adaptive(24, seed=5)[3:21]

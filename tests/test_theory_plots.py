@@ -336,6 +336,7 @@ def draw_all() -> None:
     plotting.firing_patterns("conex_mnist_l4", dt=1 * ms)
 
 
+@pytest.mark.slow
 def test_a_simulation_goes_on_as_if_nothing_had_been_drawn() -> None:
     def simulated(draw: bool) -> tuple[Any, ...]:
         brian2.start_scope()

@@ -131,7 +131,8 @@ def test_the_spikes_are_those_of_brian2s_own_device_whatever_the_threads(tmp_pat
 
 
 @needs_compiler
-@pytest.mark.parametrize("compiler", ["g++", pytest.param("clang++", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.slow
 def test_arguments_change_a_built_program(
     compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
