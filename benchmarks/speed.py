@@ -47,7 +47,7 @@ DT = 0.1  # ms
 
 #: Initial membrane potentials in mV of a thousand neurons that are repeated, spread over their way
 #: from the reset to the spike, so that some are always about to spike; `currents` are in nA.
-SETS = np.random.default_rng(1).uniform(-67, -44, 1000)
+SETS = np.random.default_rng(1).uniform(-67, -40.5, 1000)
 
 SIZES = (10**3, 10**4, 10**5, 10**6, 10**7)
 MANY = 10**6

@@ -158,6 +158,7 @@ def test_the_examples_of_docstrings_run(path: Path) -> None:
     for test in doctest.DocTestFinder(exclude_empty=True).find(module):
         start_scope()
         runner.run(test, out=shown.append)
+        brian2.get_device().reinit()
         set_device("runtime")
     assert runner.tries > 0
     assert runner.failures == 0, "".join(shown)
