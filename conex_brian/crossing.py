@@ -102,9 +102,10 @@ def go_on(flow: Flow, code: list[str], h: str, current: str) -> None:
     steps = upswing.FROM_RESET if flow.share else ON
     # Longer only where ever more spikes are owed, which has no accuracy to lose.
     code += [f"_rest = clip({h}, -2*dt, 2*dt)", f"_part = _rest/{steps}"]
-    for _ in range(steps):
+    for number in range(steps):
         if flow.share:
-            upswing.step(flow, code, "_part", "_time", current)
+            start = None if number else "v_reset"
+            upswing.step(flow, code, "_part", "_time", current, start=start)
             code += ["_n_time = _time + _part", "_time = _n_time"]
         else:
             flow.free(code, "_part", current)

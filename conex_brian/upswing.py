@@ -87,7 +87,13 @@ def small_exponential(code: list[str], name: str, x: str) -> str:
 
 
 def step(
-    flow: Flow, code: list[str], h: str, time: str, current: str, free: str | None = None
+    flow: Flow,
+    code: list[str],
+    h: str,
+    time: str,
+    current: str,
+    free: str | None = None,
+    start: str | None = None,
 ) -> None:
     """Append: ``_v`` and the others go on by one step of order 4.
 
@@ -103,19 +109,29 @@ def step(
         The input, where it is constant within a step.
     free : str, optional
         What ``v`` and its changes are multiplied by: 0 in a refractory period, else 1.
+    start : str, optional
+        What ``_v`` is, where it is a parameter: what follows from it alone is computed outside
+        the loop over neurons.
     """
     masked = f"{free}*" if free else ""
     middle = f"({time} + 0.5*{h})"
     # The fall of q in each stage.
     falls: dict[str, str] = {}
 
+    def named(name: str, text: str, v: str) -> str:
+        if v == start:
+            return f"({text})"
+        code.append(f"{name} = {text}")
+        return name
+
     def rates(tag: str, state: State, now: str, exponential: str) -> None:
         code.append(f"_k{tag} = {masked}{h}*({flow.at(flow.rest, state, now, current)})")
+        within = dict(state)
         if flow.others:
             # Where adaptation runs away (alpha*R < -1, or too long a step) it must not overflow.
-            code.append(f"_w{tag} = clip({state['v']}, {LOWEST}, {HIGHEST})")
+            v = state["v"]
+            within["v"] = named(f"_w{tag}", f"clip({v}, {LOWEST}, {HIGHEST})", v)
         for y, rate in flow.others.items():
-            within = {**state, "v": f"_w{tag}"}
             code.append(f"_m{y}_{tag} = {h}*({flow.at(rate, within, now, current)})")
         share = flow.at(flow.share, state, now, current)
         falls[tag] = f"{masked}{h}*({share})*{exponential}"
@@ -128,10 +144,11 @@ def step(
         rates(tag, {"v": f"_v{tag}", **others}, now, exponential)
 
     # The exponents' bounds change nothing: exp(-300) is nothing, exp(200) is beyond a spike.
-    code.append("_eA = exp(clip((_v - theta_rh)/delta, -300, 200))")
-    rates("A", {"v": "_v", **{y: f"_{y}" for y in flow.others}}, time, "_eA")
+    v = start or "_v"
+    exponential = named("_eA", f"exp(clip(({v} - theta_rh)/delta, -300, 200))", v)
+    rates("A", {"v": v, **{y: f"_{y}" for y in flow.others}}, time, exponential)
     code.append("_g = exp(clip(0.5*_kA/delta, -200, 200))")
-    code.append("_eB = _eA*_g")
+    code.append(f"_eB = {exponential}*_g")
     stage("B", "A", "0.5", middle, "_eB")
     code.append(f"_eC = _eB*{small_exponential(code, 'r', '0.5*(_kB - _kA)/delta')}")
     stage("C", "B", "0.5", middle, "_eC")
