@@ -26,6 +26,7 @@ from brian2.devices.device import all_devices
 from brian2.utils.logger import get_logger
 
 from conex_brian import build_cache, compilers
+from conex_brian.cpp_loops import CPPCodeObject
 
 try:
     import fcntl
@@ -68,6 +69,10 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
         """Return Brian2's preference: 0, not 1, stands for a program without OpenMP."""
         threads = int((self.build_options or {}).get("threads", 1))
         return {_OPENMP: threads if threads > 1 else 0}
+
+    def code_object_class(self, codeobj_class: Any = None, fallback_pref: str | None = None) -> Any:
+        """Return the class of a code object: Brian2's groups name none, GSL names its own."""
+        return CPPCodeObject if codeobj_class is None else codeobj_class
 
     def code_object(self, *arguments: Any, **options: Any) -> Any:
         """Make a code object, whose text depends on the number of threads."""
