@@ -19,24 +19,6 @@ _u = v_rest + R*I
 v = _u + (v - _u)*{DECAY}"""
 
 
-def condition(unit: str, refractory: bool) -> str:
-    """Return when a neuron spikes: at or over the threshold when the step ends, or starts.
-
-    Parameters
-    ----------
-    unit : str
-        The voltage's.
-    refractory : bool
-        Whether there is a refractory period. In the step of its release ``v`` starts as no membrane
-        potential.
-    """
-    # Where a neuron is now that was at the threshold when the step started.
-    fallen = f"v_rest + R*I + (threshold - v_rest - R*I)*{DECAY}"
-    if refractory:
-        fallen += " + 1e30*int(t < t_release)*(threshold - v_reset)"
-    return f"v >= clip({fallen}, -inf*{unit}, threshold)"
-
-
 def reset(period: str | None, current_then: str) -> str:
     """Return the statements that a spike executes.
 

@@ -131,7 +131,7 @@ def _closed(neuron: LIF, current: Input, period: str | None, voltage: str) -> Ti
     units |= {} if period is None else {"t_release": "second"}
     several = is_array(neuron.tau)
     return Timing(
-        threshold=closed_form.condition(voltage, period is not None),
+        threshold=neuron.condition,
         reset=closed_form.reset(period, input_at(current, "_start")),
         variables=_lines(units) + _derived(closed_form.CONSTANTS, "1", several),
         values=_never(units),
@@ -237,11 +237,13 @@ def step(
         As Brian2 hands them to a state updater.
     """
     if timing.step is not None:
-        return timing.step
-    update = StateUpdateMethod.stateupdaters[method] if isinstance(method, str) else method
-    code = update(equations, variables, options)
+        code = timing.step
+    else:
+        update = StateUpdateMethod.stateupdaters[method] if isinstance(method, str) else method
+        code = update(equations, variables, options)
     if timing.watch is not None:
-        return f"{code}\nv = clip(v, {upswing.LOWEST}, {upswing.BOUND})"
+        bounded = f"\nv = clip(v, {upswing.LOWEST}, {upswing.BOUND})"
+        return code if timing.step is not None else code + bounded
     # Far below where v is under the threshold, and at the threshold else: all that a compiler has
     # to make of it are minima and maxima.
     below = "clip(v - threshold, v_reset - threshold, 0*threshold)"

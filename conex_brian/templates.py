@@ -275,8 +275,7 @@ def _equations(
         lines += [bound_voltage(current.equations), f"v_bounded = {upper} : {unit['voltage']}"]
         if neuron.states:
             # Where adaptation runs away (alpha*R < -1, or too long a step) it must not overflow.
-            highest = bound if bound == upswing.BOUND else "threshold"
-            within = f"clip(v_bounded, {upswing.LOWEST}, {highest})"
+            within = f"clip(v_bounded, {upswing.LOWEST}, inf*{unit['voltage']})"
             lines.append(f"v_within = {within} : {unit['voltage']}")
     else:
         lines += [line(equation) for equation in current.equations.values()]
