@@ -35,7 +35,7 @@ STEPS_LEFT = 5
 LAST_OF_ORDER = 0.3
 
 #: Steps of the way to the threshold, and from the reset on.
-TO_THRESHOLD, FROM_RESET = 4, 2
+TO_THRESHOLD, FROM_RESET = 8, 2
 
 #: The independent variable of the way to the threshold is this root of time.
 POWER = 3
