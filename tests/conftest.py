@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import gc
 import shutil
 from collections.abc import Iterator
 from functools import cache
@@ -31,16 +30,6 @@ explicit.split_expression = cache(explicit.split_expression)
 @pytest.fixture(autouse=True, scope="module")
 def _short_collections() -> None:
     """Keep what lives longer than a test out of the collections that Brian2 makes at each run."""
-    gc.collect()
-    gc.freeze()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collections() -> None:
-    """Take what is alive now out of the collector's work: every run of a network calls it twice.
-
-    Walking through all modules and all of pytest's items took a tenth of a second each time.
-    """
     gc.collect()
     gc.freeze()
 

@@ -73,7 +73,7 @@ def events_of_every_kind() -> list[np.ndarray]:
     return [*found, *(np.array(group.lows) for group in groups)]
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("threads", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_events_are_brian2s_whatever_the_size_and_the_threads(threads: int) -> None:
     wanted = events_of_every_kind()
     assert all(part.size for part in wanted)
