@@ -118,7 +118,7 @@ def test_the_spikes_are_those_of_brian2s_own_device_whatever_the_threads(tmp_pat
     finally:
         del brian2.get_device().build
     brian2.device.reinit()
-    for threads in (1, 2, 3):
+    for threads in (1, 3):  # 3 divides neither 40 neurons nor 40 synapses.
         use_cpp(threads, build_on_run=False)
         check_same(simulate(build=True), expected)
         program = Path(brian2.device.project_dir, "main").read_bytes()
