@@ -7,6 +7,7 @@ with the point's values and from the point's seed.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -136,6 +137,11 @@ class Runner:
                 tempfile.TemporaryDirectory(prefix="conex_brian_", ignore_cleanup_errors=True)
             )
             self._backend = _Standalone(self.experiment, device, Path(folder), job.seed)
+        # Brian2 collects garbage in every run, which takes longer than many a point: it need not
+        # search all that was there before the first one.
+        gc.collect()
+        gc.freeze()
+        self._stack.callback(gc.unfreeze)
 
     def run(self, point: Mapping[str, Any], seed: int) -> Outcome:
         """Run the experiment at one point; whatever goes wrong is in the outcome."""

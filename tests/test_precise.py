@@ -82,8 +82,14 @@ def assert_same_spikes(
         np.testing.assert_allclose(times[: len(exact)], exact, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("dt", [0.1, 1.0])
-@pytest.mark.parametrize("t_ref", [None, 0.0, 0.37, 2.0])
+# Each period on long steps; on short ones, no period and one that ends within a step.
+@pytest.mark.parametrize(
+    ("t_ref", "dt"),
+    [
+        *[(None, 0.1), (0.37, 0.1), (None, 1.0), (0.0, 1.0), (0.37, 1.0), (2.0, 1.0)],
+        *(pytest.param(t_ref, 0.1, marks=pytest.mark.slow) for t_ref in (0.0, 2.0)),
+    ],
+)
 def test_leaky_spikes_are_those_of_the_closed_form(dt: float, t_ref: float | None) -> None:
     defaultclock.dt = dt * ms
     p = random_leaky(200, seed=1)
@@ -426,7 +432,7 @@ def test_leaky_parameters_and_time_step_changed_on_the_group_are_followed() -> N
     assert_same_spikes(recorded(group, 200.0), wanted, 200.0, 1.0, CLOSED_FORM)
 
 
-@pytest.mark.parametrize("dt", [0.1, 0.5])
+@pytest.mark.parametrize("dt", [pytest.param(0.1, marks=pytest.mark.slow), 0.5])
 def test_kicks_in_the_upswing_of_an_exponential_neuron(dt: float) -> None:
     # At all times before a spike, up and down. What the kick meets is the state of the last step,
     # not what the watch has kept.

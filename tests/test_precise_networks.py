@@ -128,12 +128,6 @@ def assert_in_this_order(found: dict[str, float], dt: float) -> None:
 
 
 @pytest.mark.slow
-def test_a_recurrent_network_keeps_most_of_the_accuracy() -> None:
-    wanted = spike_times(BEST, 0.1, 50.0)
-    assert_in_this_order(medians(0.5, wanted, 50.0, seed=1), 0.5)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_spike_of_a_recurrent_network(seed: int) -> None:
     wanted = spike_times(BEST, 0.025, 100.0, seed)
