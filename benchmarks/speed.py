@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -59,6 +60,7 @@ NEST_NEURONS = 10**5
 OURS, PRECISE, TWO = "conex_brian", "conex_brian, precise", "conex_brian, 2 threads"
 BY_HAND, BY_HAND_FAST, FUSED = "by hand", "by hand, our compiler flags", "fused loop"
 CONEX, CONEX_TWO, NEST_NAME = "CoNeX", "CoNeX, 2 threads", "NEST"
+CONEX_PLAIN = "CoNeX, malloc as it is"
 
 EQUATIONS = {
     "LIF": "dv/dt = (v_rest - v + R*I)/tau : volt",
@@ -182,11 +184,12 @@ def printed(command: list[str], **environment: str) -> tuple[float, int]:
     return float(elapsed), int(count)
 
 
-def conex(model: str, neurons: int, threads: int) -> Measure:
+def conex(model: str, neurons: int, threads: int, keep_memory: bool = True) -> Measure:
     """Return a measurement of CoNeX."""
     script = Path(__file__).with_name("conex_run.py")
     numbers = map(str, (neurons, threads, steps_of(neurons)))
-    return partial(printed, [sys.executable, str(script), model, *numbers], **KEEP_MEMORY)
+    environment = KEEP_MEMORY if keep_memory else {}
+    return partial(printed, [sys.executable, str(script), model, *numbers], **environment)
 
 
 def nest(python: str, folder: Path, model: str) -> Measure:
@@ -251,12 +254,14 @@ def measurements(folder: Path, python: str | None) -> dict[Key, Measure]:
     if missing:
         print(f"CoNeX is left out, which needs {', '.join(missing)}: pip install cnrl-conex\n")
     else:
-        for model in MODELS:
-            for program, threads in ((CONEX, 1), (CONEX_TWO, 2)):
-                found[model, "conex", MANY, program] = conex(model, MANY, threads)
-            make = partial(by_library, model, "conex", MANY)
-            one = built(folder / f"{model}_conex_{MANY}", make, steps_of(MANY))
-            found[model, "conex", MANY, OURS] = one.run
+        for model, neurons in product(MODELS, (10**4, MANY)):
+            found[model, "conex", neurons, CONEX] = conex(model, neurons, 1)
+            if neurons == MANY:
+                found[model, "conex", neurons, CONEX_TWO] = conex(model, neurons, 2)
+                found[model, "conex", neurons, CONEX_PLAIN] = conex(model, neurons, 1, False)
+            make = partial(by_library, model, "conex", neurons)
+            one = built(folder / f"{model}_conex_{neurons}", make, steps_of(neurons))
+            found[model, "conex", neurons, OURS] = one.run
     if python is not None:
         for model, name in NEST.items():
             found[model, name, NEST_NEURONS, NEST_NAME] = nest(python, folder, model)

@@ -13,9 +13,16 @@
     const size_t _vectorisation_idx = -1;
     {{scalar_code|autoindent}}
 
+    {% if not independent(variables, variable_indices) %}
     {{openmp_pragma('parallel-static')}}
-    {% if independent(variables, variable_indices) and not openmp_pragma('with_openmp') %}
+    {% elif openmp_pragma('with_openmp') %}
+    #pragma omp parallel for simd schedule(static)
+    {% else %}
+    #if defined(__clang__)
+    #pragma clang loop vectorize(assume_safety)
+    #elif defined(__GNUC__)
     #pragma GCC ivdep
+    #endif
     {% endif %}
     for(int32_t _index_events=0; _index_events<_num_events; _index_events++)
     {
