@@ -39,8 +39,10 @@ ADAPTIVE = AELIF(
     init_v=START,
 )
 SEVERAL = "LIF, 'exact', one tau a neuron"
+OWN = "LIF, 'exact', one current a neuron"
 CASES = {
     "LIF, 'exact'": (LEAKY, 1.63 * nA),
+    OWN: (LEAKY, 1.63 * nA),
     SEVERAL: (LEAKY, 1.63 * nA),
     "AELIF, 'rk4'": (ADAPTIVE, 820 * pA),
 }
@@ -51,6 +53,8 @@ def make(case: str, spike_timing: str, neurons: int) -> NeuronGroup:
     model, current = CASES[case]
     if case == SEVERAL:
         model = model.replace(tau=np.linspace(19, 21, neurons) * ms)
+    if case == OWN:
+        current = np.linspace(1.55, 1.71, neurons) * nA
     return model.group(neurons, current, spike_timing=spike_timing)
 
 

@@ -19,6 +19,24 @@ _u = v_rest + R*I
 v = _u + (v - _u)*{DECAY}"""
 
 
+#: Where a neuron is now that was at the threshold when the step started.
+FALLEN = f"v_rest + R*I + (threshold - v_rest - R*I)*{DECAY}"
+
+
+def shared_condition(unit: str) -> str:
+    """Return when a neuron spikes: at or over the threshold when the step ends, or started.
+
+    Where all of it but ``v`` is shared it costs nothing; elsewhere `conex_brian.precise.kept_over`
+    costs less.
+
+    Parameters
+    ----------
+    unit : str
+        The voltage's.
+    """
+    return f"v >= clip({FALLEN}, -inf*{unit}, threshold)"
+
+
 def reset(period: str | None, current_then: str) -> str:
     """Return the statements that a spike executes.
 

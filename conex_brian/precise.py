@@ -130,12 +130,15 @@ def _closed(neuron: LIF, current: Input, period: str | None, voltage: str) -> Ti
     units = {"t_spike": "second", closed_form.OWED: voltage}
     units |= {} if period is None else {"t_release": "second"}
     several = is_array(neuron.tau)
+    shared = "shared" in current.equations["I"].flags and period is None
+    shared &= not any(is_array(getattr(neuron, name)) for name in LIF.parameter_names())
+    step = closed_form.STEP
     return Timing(
-        threshold=neuron.condition,
+        threshold=closed_form.shared_condition(voltage) if shared else neuron.condition,
         reset=closed_form.reset(period, input_at(current, "_start")),
         variables=_lines(units) + _derived(closed_form.CONSTANTS, "1", several),
         values=_never(units),
-        step=closed_form.STEP,
+        step=step if shared else kept_over(step, period is not None, voltage),
         constants=closed_form.CONSTANTS if several else {},
     )
 
@@ -223,8 +226,6 @@ def step(
 ) -> str:
     """Return one time step as abstract code: the timing's own, or the method's within bounds.
 
-    A leaky neuron that starts over the threshold stays there: it has spiked.
-
     Parameters
     ----------
     method : str or callable
@@ -232,25 +233,31 @@ def step(
     timing : Timing
         What makes the spikes precise.
     refractory : bool
-        Whether there is a refractory period. In it ``v`` is no membrane potential.
+        Whether there is a refractory period.
     equations, variables, options
         As Brian2 hands them to a state updater.
     """
     if timing.step is not None:
-        code = timing.step
-    else:
-        update = StateUpdateMethod.stateupdaters[method] if isinstance(method, str) else method
-        code = update(equations, variables, options)
+        return timing.step
+    update = StateUpdateMethod.stateupdaters[method] if isinstance(method, str) else method
+    code = update(equations, variables, options)
     if timing.watch is not None:
-        bounded = f"\nv = clip(v, {upswing.LOWEST}, {upswing.BOUND})"
-        return code if timing.step is not None else code + bounded
+        return f"{code}\nv = clip(v, {upswing.LOWEST}, {upswing.BOUND})"
+    return kept_over(code, refractory, unit_text(equations["v"].dim))
+
+
+def kept_over(code: str, refractory: bool, unit: str) -> str:
+    """Return a leaky neuron's step in which one that starts over the threshold stays there.
+
+    It has spiked. In a refractory period ``v`` is no membrane potential.
+    """
     # Far below where v is under the threshold, and at the threshold else: all that a compiler has
-    # to make of it are minima and maxima.
-    below = "clip(v - threshold, v_reset - threshold, 0*threshold)"
+    # to make of it are a minimum and a maximum.
+    below = f"clip(v - threshold, -inf*{unit}, 0*{unit})"
     if refractory:
         below += " - int(t < t_release)*(threshold - v_reset)"
     floor = f"_floor = threshold + 1e30*({below})"
-    return "\n".join([floor, code, "v = clip(v, _floor, inf*(threshold - v_reset))"])
+    return "\n".join([floor, code, f"v = clip(v, _floor, inf*{unit})"])
 
 
 class Constants(BrianObject):  # type: ignore[misc]
