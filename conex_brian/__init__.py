@@ -12,7 +12,7 @@ from conex_brian.conex import from_conex
 from conex_brian.experiment import Experiment
 from conex_brian.models import AELIF, ELIF, LIF
 from conex_brian.points import grid, neuron_grid
-from conex_brian.precise import spike_monitor
+from conex_brian.precise_groups import spike_monitor
 from conex_brian.serial import from_dict
 from conex_brian.sweeps import sweep
 from conex_brian.templates import Template
