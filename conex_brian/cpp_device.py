@@ -1,4 +1,4 @@
-"""Brian2's C++ standalone device, with vectorised exponentials and a build cache.
+"""Brian2's C++ standalone device, with vectorised loops and a build cache.
 
 Brian2 writes the project and runs the program. Between the two this device asks whether the same
 project was compiled before. Brian2's preferences hold other values only while this device makes
