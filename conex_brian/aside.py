@@ -11,7 +11,7 @@ from typing import Any
 from brian2 import Clock, Network, Quantity, SpikeMonitor, StateMonitor, prefs, second
 
 from conex_brian.models import LIF
-from conex_brian.precise import spike_monitor
+from conex_brian.precise_groups import spike_monitor
 from conex_brian.recordings import Spikes
 
 # The package brian2.devices has a variable of this module's name.

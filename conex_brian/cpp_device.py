@@ -1,4 +1,4 @@
-"""Brian2's C++ standalone device, with vectorised exponentials and a build cache.
+"""Brian2's C++ standalone device, with vectorised loops and a build cache.
 
 Brian2 writes the project and runs the program. Between the two this device asks whether the same
 project was compiled before. Brian2's preferences hold other values only while this device makes
@@ -10,14 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from itertools import groupby
-from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import brian2
 from brian2 import prefs
@@ -26,12 +23,8 @@ from brian2.devices.device import all_devices
 from brian2.utils.logger import get_logger
 
 from conex_brian import build_cache, compilers
+from conex_brian.build_files import alone, install, locked, temporary_directory, unix
 from conex_brian.cpp_loops import CPPCodeObject
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 logger = get_logger(__name__)
 
@@ -92,7 +85,7 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
         directory = temporary_directory() if directory is None else os.fspath(directory)
         changes: dict[str, Any] = self._openmp()
         kept = list(self.extra_compile_args)
-        if _unix():
+        if unix():
             given = prefs[_FLAGS]
             chosen = compilers.choose(prefs[GCC_FLAGS] if given is None else given)
             if chosen.reason:
@@ -120,7 +113,7 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
 
     def compile_source(self, directory: str, compiler: str, debug: bool, clean: bool) -> None:
         """Compile the project, or take its program from the build cache."""
-        if compiler != "unix" or not _unix():
+        if compiler != "unix" or not unix():
             super().compile_source(directory, compiler, debug, clean)
             return
         place = Path(directory).absolute()
@@ -134,7 +127,7 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
         )
         key = compilers.digest("program", brian2.__version__, tools, files)
         # Another process may compile the same: then its program is taken.
-        with nullcontext() if clean or debug else _alone(key):
+        with nullcontext() if clean or debug else alone(key):
             kept = None if clean or debug else build_cache.load(key)
             if self._make(place, kept, tools, (directory, compiler, debug, clean)):
                 return
@@ -153,8 +146,8 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
     ) -> bool:
         """Put the program in its place, and return whether it was ``kept``, not compiled."""
         program = place / "main"
-        with _locked(place / _STATE) as state:
-            if kept is not None and _install(kept, program):
+        with locked(place / _STATE) as state:
+            if kept is not None and install(kept, program):
                 self.timers["compile"]["make"] = 0.0
                 logger.debug(f"The program in {place} comes from the build cache.")
                 return True
@@ -229,7 +222,7 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
         force: bool = False,
     ) -> None:
         """Delete the project's files, as `CPPStandaloneDevice.delete` does."""
-        if self.project_dir is not None and code and _unix():
+        if self.project_dir is not None and code and unix():
             place = Path(self.project_dir)
             (place / _STATE).unlink(missing_ok=True)
             # Brian2 warns of files that are not there, as where the program was not compiled here.
@@ -250,11 +243,6 @@ def _in_order(queue: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return ordered
 
 
-def _unix() -> bool:
-    """Whether there are the make, locks and compilers that the build cache knows."""
-    return fcntl is not None
-
-
 @contextmanager
 def preferences(changes: Mapping[str, Any]) -> Iterator[None]:
     """Give Brian2's preferences other values for a while."""
@@ -272,60 +260,6 @@ def limited(arguments: list[str]) -> list[str]:
     """Return make's arguments with a limit where there was none: Brian2 2.9 starts all at once."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [f"-j{count or 1}" if word == "-j" else word for word in arguments]
-
-
-@contextmanager
-def _alone(key: str) -> Iterator[None]:
-    """Let one process at a time make a program, where there is a build cache to take it from."""
-    with ExitStack() as stack:
-        if build_cache.limit() > 0:
-            with suppress(OSError):  # Without a lock it may be compiled twice, no more.
-                path = build_cache.lock(key)
-                stack.enter_context(_locked(path))
-                stack.callback(path.unlink, missing_ok=True)
-        yield
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[IO[str] | None]:
-    """Open a file that one process at a time may have; None where it cannot be locked.
-
-    The compiler's processes share the lock. So whoever comes after a killed process waits until
-    its compiler has ended too, which would go on writing objects.
-    """
-    with open(path, "a+") as file:
-        os.set_inheritable(file.fileno(), True)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info(f"Another build is under way in {path.parent}: this one waits for it.")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError:  # A file system without locks
-            yield None
-            return
-        file.seek(0)
-        yield file
-
-
-def _install(content: bytes, program: Path) -> bool:
-    """Write a program from the build cache; return whether it is there."""
-    half = program.with_name(f"main.{os.getpid()}")
-    try:
-        half.write_bytes(content)
-        half.chmod(0o755)
-        os.replace(half, program)
-    except OSError as error:
-        half.unlink(missing_ok=True)
-        logger.warn(f"The program from the build cache cannot be written ({error}): compiling.")
-        return False
-    return True
-
-
-def temporary_directory() -> str:
-    """Return a new directory, which is removed when this process ends, a pool's worker too."""
-    folder = tempfile.mkdtemp(prefix="conex_brian_")
-    Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=0)
-    return folder
 
 
 cpp_device = CachedCPPDevice()

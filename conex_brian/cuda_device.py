@@ -16,12 +16,12 @@ from brian2cuda.device import CUDAStandaloneDevice
 from brian2cuda.utils import gputools
 
 from conex_brian import cuda
+from conex_brian.build_files import temporary_directory
 from conex_brian.cpp_device import (
     GCC_FLAGS,
     MAKE_ARGUMENTS,
     limited,
     preferences,
-    temporary_directory,
 )
 
 #: What `brian2.set_device` knows this device as.

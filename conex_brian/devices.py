@@ -33,8 +33,9 @@ def use_cpp(
 
     As ``set_device('cpp_standalone')``, and besides: ``exp`` and ``log`` are computed for several
     neurons at once where the compiler and the C library can (gcc and clang on Linux; elsewhere a
-    warning says so and Brian2's flags are used), and a program that was compiled before, by any
-    process of this user, is not compiled again. Brian2's preferences stay as they are.
+    warning says so and Brian2's flags are used), and so are thresholds and the statements of
+    events; a program that was compiled before, by any process of this user, is not compiled
+    again. Brian2's preferences stay as they are.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 from brian2 import NeuronGroup, Quantity, defaultclock, get_device, second
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
-from conex_brian import checks, precise
+from conex_brian import checks, precise_groups
 from conex_brian.dimensions import (
     as_quantity,
     check_dimension,
@@ -65,7 +65,7 @@ def initialise(template: Template, group: NeuronGroup, names: Mapping[str, Any])
 def _complete(group: NeuronGroup, template: Template, names: Mapping[str, Any]) -> None:
     """Set a new group's schedule and values."""
     if template.timing is not None:
-        precise.prepare(group, template.timing)
+        precise_groups.prepare(group, template.timing)
     set_values(group, template.values, names)
 
 

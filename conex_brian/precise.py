@@ -1,8 +1,9 @@
 """Spikes at their exact times within the time step: ``spike_timing='precise'``.
 
-All of it is text for a plain `brian2.NeuronGroup`. The reset finds when, within the step, ``v`` was
-at the threshold, and puts ``v`` where the membrane is at the step's end after a reset at that time.
-It runs right after the threshold is checked, so that what synapses add in this step comes after it.
+All of it is text for a plain `brian2.NeuronGroup`; `conex_brian.precise_groups` puts it there. The
+reset finds when, within the step, ``v`` was at the threshold, and puts ``v`` where the membrane is
+at the step's end after a reset at that time. It runs right after the threshold is checked, so that
+what synapses add in this step comes after it.
 
 Leaky neurons with an input that is constant within a step have a closed form, see
 `conex_brian.closed_form`; the others integrate to the threshold, see `conex_brian.crossing`. What
@@ -22,19 +23,16 @@ happens at the edges:
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from brian2 import BrianObject, Equations, NeuronGroup, Quantity, SpikeMonitor, get_device
-from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from brian2 import Equations, Quantity
 from brian2.equations.equations import SUBEXPRESSION
-from brian2.groups.group import CodeRunner
 from brian2.stateupdaters.base import StateUpdateMethod
 
 from conex_brian import closed_form, crossing, upswing
-from conex_brian.dimensions import is_array, short, unit_text
+from conex_brian.dimensions import is_array, unit_text
 from conex_brian.expressions import identifiers, renamed
 from conex_brian.flow import EXPONENTIAL, Flow, split
 from conex_brian.inputs import CONSTANT, RANDOM, Input
@@ -48,9 +46,6 @@ TAKEN = (
 )  # fmt: skip
 
 _LEAKY = {"F": LIF.F, "RI": LIF.RI, "states": LIF.states}
-
-#: In a standalone program: takes the ``run_args``, as Brian2 does just before the first run.
-SET_VALUES = "set_from_command_line(args); // before what follows from them"
 
 #: Brian2's name for the condition that keeps a neuron refractory until the step of its release.
 REFRACTORY = "timestep(t, dt) < timestep(t_release, dt)"
@@ -258,100 +253,3 @@ def kept_over(code: str, refractory: bool, unit: str) -> str:
         below += " - int(t < t_release)*(threshold - v_reset)"
     floor = f"_floor = threshold + 1e30*({below})"
     return "\n".join([floor, code, f"v = clip(v, _floor, inf*{unit})"])
-
-
-class Constants(BrianObject):  # type: ignore[misc]
-    """Sets what follows from the parameters and the time step, whenever a run starts.
-
-    So whoever changes these, also through ``run_args``, need not know of it.
-    """
-
-    def __init__(self, group: NeuronGroup, texts: Mapping[str, str]) -> None:
-        super().__init__(clock=group.clock, name=f"{group.name}_constants")
-        self.group = weakref.proxy(group)
-        self.texts = texts
-
-    def before_run(self, run_namespace: Mapping[str, Any]) -> None:
-        """Set them; in standalone the program does, after it has taken its ``run_args``."""
-        device = get_device()
-        if isinstance(device, CPPStandaloneDevice) and not device.run_args_applied:
-            device.insert_code("main", SET_VALUES)
-            device.run_args_applied = True
-        for name, text in self.texts.items():
-            getattr(self.group, name).set_item(slice(None), text, namespace={})
-
-
-def prepare(group: NeuronGroup, timing: Timing) -> None:
-    """Let the reset of ``group`` follow the threshold, before synapses change ``v``.
-
-    The watch comes after the summed variables of synapses, just before and after the group's step.
-    """
-    group.resetter["spike"].when = "after_thresholds"
-    if timing.constants:
-        group.contained_objects.append(Constants(group, timing.constants))
-    if timing.watch is not None:
-        before, after = timing.watch
-        group.set_event_schedule("upswing", when="groups", order=group.order - 0.5)
-        group.run_on_event("upswing", before, when="groups", order=group.order - 0.25)
-        # Brian2 has one code for an event: the second is its like, on the same neurons.
-        space = "_upswingspace"
-        runner = CodeRunner(
-            group,
-            "reset",
-            code=after,
-            clock=group.clock,
-            when="groups",
-            order=group.order + 0.25,
-            name=f"{group.name}_upswing_end",
-            override_conditional_write=["not_refractory"],
-            needed_variables=[space],
-            template_kwds={"eventspace_variable": group.variables[space]},
-        )
-        group.contained_objects.append(runner)
-
-
-def spike_monitor(group: NeuronGroup, **options: Any) -> SpikeMonitor:
-    """Return a SpikeMonitor of ``group`` that records the exact spike times, ``t_spike``.
-
-    Within one time step spikes are recorded by neuron, not by time. For the order of spiking:
-    ``order = argsort(monitor.t_spike)``, then ``monitor.i[order]``.
-
-    Parameters
-    ----------
-    group : NeuronGroup
-        Made with ``spike_timing='precise'``, or a part of such a group.
-    **options
-        Passed to SpikeMonitor: ``variables``, further ones to record, ``record``, ``name``...
-
-    Returns
-    -------
-    SpikeMonitor
-        Its ``t`` is the start of the spike's step, its ``t_spike`` the spike's exact time.
-
-    Raises
-    ------
-    ValueError
-        Where the group has no ``t_spike``, or ``when`` is given: it has to follow the reset.
-
-    Examples
-    --------
-    >>> from brian2 import *
-    >>> from conex_brian import LIF, spike_monitor
-    >>> neuron = LIF(R=10*Mohm, threshold=-50*mV, tau=10*ms,
-    ...              v_reset=-65*mV, v_rest=-65*mV)
-    >>> group = neuron.group(1, I=2*nA, spike_timing="precise")
-    >>> spikes = spike_monitor(group)
-    >>> run(20*ms)
-    >>> print(f"{spikes.t_spike[0]/ms:.6f} ms, in theory {10*log(4):.6f} ms")
-    13.862944 ms, in theory 13.862944 ms
-    """
-    if "t_spike" not in group.variables:
-        raise ValueError(
-            f"{group.name} has no variable t_spike. Make it with spike_timing='precise', or use "
-            "brian2.SpikeMonitor."
-        )
-    if "when" in options:
-        raise ValueError(f"when = {short(options['when'])}: t_spike is read after the reset only.")
-    more = options.pop("variables", None) or []
-    names = ["t_spike", *([more] if isinstance(more, str) else more)]
-    return SpikeMonitor(group, variables=list(dict.fromkeys(names)), when="after_resets", **options)

@@ -25,7 +25,7 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.devices.device import RuntimeDevice
 from brian2.groups.group import Group
 
-from conex_brian import precise
+from conex_brian import precise_groups
 from conex_brian.dimensions import is_array, short, unit_text
 from conex_brian.experiment import Experiment, check_point_names, converted
 from conex_brian.settings import Settings, check_device
@@ -196,7 +196,7 @@ class _Standalone:
         self._experiment, self._device, self._folder, self._seed = experiment, device, folder, seed
         # Values are set before the run that counts, whatever was run before. Brian2 puts this into
         # the first run, unless it was put somewhere on purpose by device.apply_run_args().
-        early = ("insert_code", precise.SET_VALUES)
+        early = ("insert_code", precise_groups.SET_VALUES)
         if early in device.main_queue:
             device.main_queue.remove(early)
             device.run_args_applied = False

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import queue
 import uuid
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import Unit, get_dimensions
-from brian2.core.namespace import DEFAULT_UNITS
+from brian2 import get_dimensions
 
-from conex_brian import worker
 from conex_brian.dimensions import short, unit_text
+from conex_brian.dispatch import outcomes_of
 from conex_brian.experiment import Experiment
 from conex_brian.points import Point, make_points, make_table
-from conex_brian.pool import NoWorker, WorkerPool
 from conex_brian.results import Results
-from conex_brian.runner import Job, Outcome, Runner
+from conex_brian.runner import Job, Outcome
 from conex_brian.settings import Settings
 
 if TYPE_CHECKING:
@@ -158,7 +153,7 @@ def sweep(
     try:
         with (
             _bar(len(checked), len(outcomes), progress) as bar,
-            closing(_outcomes(job, todo, executor)) as running,
+            closing(outcomes_of(job, todo, executor)) as running,
         ):
             for finished in running:
                 for outcome in finished.values():
@@ -232,90 +227,6 @@ def _bar(total: int, done: int, shown: bool) -> Iterator[Any]:
 
     with tqdm(total=total, initial=done, unit="point", disable=not shown) as bar:
         yield bar
-
-
-def _outcomes(
-    job: Job, points: Mapping[int, Point], executor: int | Executor | None
-) -> Generator[dict[int, Outcome], None, None]:
-    """Run points and yield what became of them, as it comes.
-
-    Raises
-    ------
-    Exception
-        Where no point can be run, what ``build()`` raised.
-    """
-    if not points:
-        return
-    if executor is None:
-        one = Runner(job)
-        try:
-            for number, point in points.items():
-                yield {number: one.run(point.values, point.seed)}
-        finally:
-            one.close()
-        return
-    sent = _pickled(job), job.token
-    own = None if isinstance(executor, Executor) else WorkerPool(executor, worker.prepare, *sent)
-    workers = executor if isinstance(executor, Executor) else own
-    assert workers is not None
-    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
-    futures: dict[int, Future[Outcome]] = {}
-    try:
-        for number, point in points.items():
-            future = workers.submit(worker.run_point, *sent, point.values, point.seed)
-            futures[number] = future
-            future.add_done_callback(partial(_end, ended, number))
-        while futures:
-            numbers = [ended.get()]
-            while not ended.empty():
-                numbers.append(ended.get())
-            yield {number: _outcome(futures.pop(number)) for number in numbers}
-    finally:
-        for future in futures.values():
-            future.cancel()
-        if own is not None:
-            own.shutdown(cancel_futures=True)
-        worker.close(job.token)  # Where the executor's processes are this one.
-
-
-def _end(ended: queue.SimpleQueue[int], number: int, _: Any) -> None:
-    ended.put(number)
-
-
-def _pickled(job: Job) -> bytes:
-    import cloudpickle  # type: ignore[import-untyped]
-
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-        """Sends units by their names: Brian2 warns of copies that are called as they are."""
-
-        def reducer_override(self, value: Any) -> Any:
-            if isinstance(value, Unit) and id(value) in units:
-                return worker.unit, (units[id(value)],)
-            return super().reducer_override(value)
-
-    units = {id(unit): name for name, unit in DEFAULT_UNITS.items()}
-    content = io.BytesIO()
-    try:
-        Pickler(content).dump(job)
-    except Exception as error:
-        raise TypeError(
-            f"build cannot be sent to other processes ({type(error).__name__}: {error}). Make all "
-            "that it uses inside of it: files, locks and Brian2 objects do not travel."
-        ) from error
-    return content.getvalue()
-
-
-def _outcome(future: Future[Outcome]) -> Outcome:
-    """Return what became of a point, also where its process or the way to it failed."""
-    try:
-        outcome = future.result()
-    except NoWorker:
-        raise
-    except Exception as error:
-        return Outcome(error=f"{type(error).__name__}: {error}")
-    if outcome.fatal is not None:
-        raise outcome.fatal from RuntimeError(f"in a worker:\n{outcome.trace}")
-    return outcome
 
 
 def _fitting(outcome: Outcome, observed: dict[str, str], results: Results | None) -> dict[str, str]:

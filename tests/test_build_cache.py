@@ -23,7 +23,7 @@ from brian2 import BrianLogger, Network, NeuronGroup, ms, prefs
 from brian2.devices.device import reset_device
 from brian2.utils.logger import catch_logs
 
-from conex_brian import build_cache, compilers, cpp_device
+from conex_brian import build_cache, build_files, compilers, cpp_device
 from conex_brian.devices import clear_build_cache, use_cpp
 
 REPOSITORY = Path(__file__).parents[1]
@@ -436,7 +436,7 @@ def test_what_another_process_compiles_meanwhile_is_taken(
     (entry,) = entries(cache)
     content = entry.read_bytes()
     entry.unlink()
-    real = cpp_device.fcntl.flock
+    real = build_files.fcntl.flock
 
     def flock(file: Any, how: int) -> None:
         """Get the lock when another process, which had it, has stored the program."""
@@ -444,7 +444,7 @@ def test_what_another_process_compiles_meanwhile_is_taken(
         assert list(cache.glob("*.lock"))
         entry.write_bytes(content)
 
-    monkeypatch.setattr(cpp_device.fcntl, "flock", flock)
+    monkeypatch.setattr(build_files.fcntl, "flock", flock)
     assert build() == 0
     assert not list(cache.glob("*.lock"))
 
@@ -467,7 +467,7 @@ sys.exit(os.path.exists(sys.argv[2]))
     other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None and other.stdin is not None
     assert other.stdout.readline() == "locked\n"
-    real = cpp_device.fcntl.flock
+    real = build_files.fcntl.flock
 
     def flock(file: Any, how: int) -> None:
         try:
@@ -476,7 +476,7 @@ sys.exit(os.path.exists(sys.argv[2]))
             print(file=other.stdin, flush=True)
             raise
 
-    monkeypatch.setattr(cpp_device.fcntl, "flock", flock)
+    monkeypatch.setattr(build_files.fcntl, "flock", flock)
     assert build(directory=place) > 5
     assert other.wait() == 0
     other.communicate()
