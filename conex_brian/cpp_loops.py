@@ -1,7 +1,8 @@
 """The loops over neurons that `conex_brian.cpp_device` writes otherwise than Brian2 does.
 
 What a loop computes is Brian2's; here it takes several neurons at once where Brian2's takes one:
-comparing with the threshold, and the statements of an event. The templates lie in ``loops``.
+comparing with the threshold, the statements of an event, and a time step with many variables. The
+templates lie in ``loops``.
 """
 
 from __future__ import annotations

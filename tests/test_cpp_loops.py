@@ -99,30 +99,23 @@ def test_a_random_threshold_is_drawn_once_a_neuron_and_step(quick_flags: list[st
     assert np.bincount(spikes.i, minlength=5000).max() < 15
 
 
-def neighbours() -> np.ndarray:
-    """Run neurons whose reset reads another neuron's value, which the same reset changes."""
-    group = NeuronGroup(
-        50,
-        """v : 1
-        other : 1 (linked)""",
-        threshold="True",
-        reset="v = 0.5*other + 0.1",
-    )
-    group.v = np.linspace(0, 1, 50) ** 2
+@pytest.mark.slow
+@pytest.mark.parametrize("regularly", [False, True])
+def test_neurons_that_read_each_other_are_taken_one_by_one(regularly: bool) -> None:
+    use_cpp()
+    statement = "v = 0.5*other + 0.1"
+    event = {} if regularly else {"threshold": "True", "reset": statement}
+    group = NeuronGroup(50, "v : 1\nother : 1 (linked)", **event)
+    if regularly:
+        group.run_regularly(statement)
+    v = np.linspace(0, 1, 50) ** 2
+    group.v = v
     group.other = linked_var(group, "v", index=(np.arange(50) + 49) % 50)
     Network(group).run(1 * ms)
-    return np.array(group.v)
-
-
-@pytest.mark.slow
-def test_neurons_that_read_each_other_are_taken_one_by_one() -> None:
-    use_cpp()
-    got = neighbours()
-    v = np.linspace(0, 1, 50) ** 2
     for _ in range(10):
         for k in range(50):
             v[k] = 0.5 * v[k - 1] + 0.1
-    np.testing.assert_allclose(got, v, rtol=1e-12)
+    np.testing.assert_allclose(group.v[:], v, rtol=1e-12)
 
 
 def test_only_a_variable_of_the_neuron_itself_is_independent() -> None:

@@ -1,9 +1,7 @@
-{# The statements of an event, for several neurons at once where none writes what another reads.
-
-   A neuron occurs once among the events, so neurons are independent as long as each keeps to its own
-   values: not where a variable is linked to another group's. #}
+{# The statements of an event. A neuron occurs once among the events. #}
 {# USES_VARIABLES { N } #}
 {% extends 'common_group.cpp' %}
+{% from 'independent.cpp' import loop with context %}
 {% block maincode %}
     {% set _eventspace = get_array_name(eventspace_variable) %}
     const int32_t *_events = {{_eventspace}};
@@ -13,17 +11,7 @@
     const size_t _vectorisation_idx = -1;
     {{scalar_code|autoindent}}
 
-    {% if not independent(variables, variable_indices) %}
-    {{openmp_pragma('parallel-static')}}
-    {% elif openmp_pragma('with_openmp') %}
-    #pragma omp parallel for simd schedule(static)
-    {% else %}
-    #if defined(__clang__)
-    #pragma clang loop vectorize(assume_safety)
-    #elif defined(__GNUC__)
-    #pragma GCC ivdep
-    #endif
-    {% endif %}
+    {{loop(variables, variable_indices)}}
     for(int32_t _index_events=0; _index_events<_num_events; _index_events++)
     {
         // vector code

@@ -1,0 +1,15 @@
+{# What stands before a loop over neurons, of which none writes what another reads: the compiler cannot
+   know that, and where there are many variables it does not look whether they overlap. #}
+{% macro loop(variables, variable_indices) %}
+{% if not independent(variables, variable_indices) %}
+{{openmp_pragma('parallel-static')}}
+{% elif openmp_pragma('with_openmp') %}
+#pragma omp parallel for simd schedule(static)
+{% else %}
+#if defined(__clang__)
+#pragma clang loop vectorize(assume_safety)
+#elif defined(__GNUC__)
+#pragma GCC ivdep
+#endif
+{% endif %}
+{% endmacro %}
