@@ -13,6 +13,9 @@ from conex_brian.expressions import renamed
 from conex_brian.flow import Flow, State, runge_kutta
 from conex_brian.options import NEVER_TEXT
 
+#: By so many steps the rest of a step after a spike may be longer than the step.
+LATEST = 20
+
 #: Steps of a leaky membrane back to the threshold, and from the reset on.
 BACK, ON = 2, 1
 
@@ -100,8 +103,9 @@ def reset(flow: Flow, period: str | None, current_then: str, current_next: str) 
 def go_on(flow: Flow, code: list[str], h: str, current: str) -> None:
     """Append: ``_v``, the others and ``_time`` go on by ``h``, which ``_rest`` keeps."""
     steps = upswing.FROM_RESET if flow.share else ON
-    # Longer only where ever more spikes are owed, which has no accuracy to lose.
-    code += [f"_rest = clip({h}, -2*dt, 2*dt)", f"_part = _rest/{steps}"]
+    # A method's blow-up may be many steps late, Euler's six at times. Longer only where ever more
+    # spikes are owed, which has no accuracy to lose.
+    code += [f"_rest = clip({h}, -2*dt, {LATEST}*dt)", f"_part = _rest/{steps}"]
     for number in range(steps):
         if flow.share:
             start = None if number else "v_reset"
