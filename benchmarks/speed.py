@@ -32,6 +32,7 @@ import numpy as np
 from brian2 import Mohm, NeuronGroup, ms, mV, nA, prefs, uS
 
 from conex_brian import AELIF, ELIF, LIF, compilers
+from conex_brian.dimensions import unit_text
 from timing import WARM_UP, Measure, Program, alternate, build, machine, seconds, spikes
 
 MODELS: dict[str, type[LIF]] = {"LIF": LIF, "ELIF": ELIF, "AELIF": AELIF}
@@ -56,6 +57,9 @@ MAIN = {"LIF": "exact", "ELIF": "rk4", "AELIF": "rk4"}
 OTHERS = {"LIF": (), "ELIF": ("rk2", "euler"), "AELIF": ("rk2", "euler")}
 NEST = {"LIF": "iaf_psc_delta", "AELIF": "aeif_psc_exp"}
 NEST_NEURONS = 10**5
+
+#: After a method's name: every neuron has parameters of its own.
+OWN = ", own values"
 
 OURS, PRECISE, TWO = "conex_brian", "conex_brian, precise", "conex_brian, 2 threads"
 BY_HAND, BY_HAND_FAST, FUSED = "by hand", "by hand, our compiler flags", "fused loop"
@@ -121,27 +125,36 @@ def steps_of(neurons: int) -> int:
     return int(np.clip(5e7 / neurons, 20, 20_000))
 
 
+def parameters(model: str, neurons: int, own: bool) -> dict[str, Any]:
+    """Return the model's parameters, all shared or all with one value a neuron."""
+    spread = np.linspace(1, 1.001, neurons) if own else 1
+    return {name: VALUES[name] * UNITS[name] * spread for name in MODELS[model].parameter_names()}
+
+
 def by_library(model: str, method: str, neurons: int, spike_timing: str = "grid") -> NeuronGroup:
     """Return the group that conex_brian makes."""
-    names = MODELS[model].parameter_names()
-    neuron = MODELS[model](
-        **{name: VALUES[name] * UNITS[name] for name in names}, init_v=tiled(SETS, neurons) * mV
-    )
+    values = parameters(model, neurons, method.endswith(OWN))
+    neuron = MODELS[model](**values, init_v=tiled(SETS, neurons) * mV)
     current = tiled(currents(model), neurons) * nA
-    return neuron.group(I=current, method=method, spike_timing=spike_timing)
+    return neuron.group(I=current, method=method.removesuffix(OWN), spike_timing=spike_timing)
 
 
 def by_hand(model: str, method: str, neurons: int) -> NeuronGroup:
     """Return the group as a careful Brian2 user types it, with the same bounded exponential."""
     adapts = "\nomega += beta" if model == "AELIF" else ""
+    values = parameters(model, neurons, method.endswith(OWN))
+    own = values if method.endswith(OWN) else {}
+    lines = [f"{name} : {unit_text(value.dim)} (constant)" for name, value in own.items()]
     group = NeuronGroup(
         neurons,
-        EQUATIONS[model] + "\nI : amp",
+        "\n".join([EQUATIONS[model], "I : amp", *lines]),
         threshold="v >= threshold",
         reset=f"v = v_reset{adapts}",
-        method=method,
-        namespace={name: VALUES[name] * unit for name, unit in UNITS.items()},
+        method=method.removesuffix(OWN),
+        namespace={} if own else values,
     )
+    for name, value in own.items():
+        setattr(group, name, value)
     group.v = tiled(SETS, neurons) * mV
     group.I = tiled(currents(model), neurons) * nA
     return group
@@ -228,6 +241,7 @@ def measurements(folder: Path, python: str | None) -> dict[Key, Measure]:
     of_loop = fused(folder)
     cases = [(model, method, n) for model, method in MAIN.items() for n in SIZES]
     cases += [(model, method, MANY) for model, methods in OTHERS.items() for method in methods]
+    cases += [(model, method + OWN, 10**5) for model, method in MAIN.items()]
     for model, method, neurons in cases:
         steps = steps_of(neurons)
         variants: dict[str, tuple[Callable[[], NeuronGroup], dict[str, Any]]] = {
@@ -246,7 +260,8 @@ def measurements(folder: Path, python: str | None) -> dict[Key, Measure]:
             )
             one = built(place, make, steps, **options)
             found[model, method, neurons, program] = one.run
-        found[model, method, neurons, FUSED] = of_loop(model, method, neurons)
+        if not method.endswith(OWN):
+            found[model, method, neurons, FUSED] = of_loop(model, method, neurons)
     sys.path.append(str(Path(__file__).parents[1] / "tests"))
     from live_conex import missing_packages
 
