@@ -16,7 +16,8 @@ from brian2 import BrianLogger, defaultclock, ms, prefs, set_device, start_scope
 from brian2.devices.device import reset_device
 from brian2.stateupdaters import explicit
 
-from devices import DEVICES
+from conex_brian import build_cache
+from devices import DEVICES, FLAGS, OPENMP
 
 # The models' variables bear the names that tests use for values too.
 BrianLogger.suppress_name("resolution_conflict")
@@ -62,6 +63,20 @@ def quick_flags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]
     subprocess.run(command, check=True)
     yield [*QUICK_FLAGS, f"-include{header}"]  # In one word: Brian2 tries each by itself.
     compiled.unlink()  # 50 MB.
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give `use_cpp` a build cache of its own, forget messages, and leave Brian2 as it was."""
+    monkeypatch.setenv(build_cache.DIRECTORY_VARIABLE, str(tmp_path / "cache"))
+    BrianLogger._log_messages.clear()
+    before = {name: prefs[name] for name in (OPENMP, FLAGS)}
+    yield
+    while type(brian2.get_device()).__name__ != "RuntimeDevice":
+        brian2.device.reinit()
+        reset_device()
+    for name, value in before.items():
+        prefs[name] = value
 
 
 @pytest.fixture(params=DEVICES)

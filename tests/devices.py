@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+#: Brian2's preferences: how many threads, and the compiler's flags.
+OPENMP = "devices.cpp_standalone.openmp_threads"
+FLAGS = "codegen.cpp.extra_compile_args_gcc"
+
 #: Cython compiles for long on a new machine: C++ standalone shows the same mathematics compiled.
 DEVICES = ["numpy", pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import brian2
 import numpy as np
 import pytest
 from brian2 import (
@@ -21,31 +18,19 @@ from brian2 import (
     prefs,
     seed,
 )
-from brian2.devices.device import reset_device
 
 import conex_brian
-from conex_brian import build_cache
 from conex_brian.cpp_loops import independent
 from conex_brian.devices import use_cpp
+from devices import FLAGS
 from neurons import adaptive_model, random_adaptive
 from reference import exponential_spike_times, leaky_spike_times
 from test_precise import CLOSED_FORM, assert_same_spikes, leaky_model, random_leaky
 
-pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
-
-FLAGS = "codegen.cpp.extra_compile_args_gcc"
-
-
-@pytest.fixture(autouse=True)
-def _no_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Use a cache of its own, and leave Brian2 as it was."""
-    monkeypatch.setenv(build_cache.DIRECTORY_VARIABLE, str(tmp_path / "cache"))
-    before = prefs[FLAGS]
-    yield
-    while type(brian2.get_device()).__name__ != "RuntimeDevice":
-        brian2.device.reinit()
-        reset_device()
-    prefs[FLAGS] = before
+pytestmark = [
+    pytest.mark.usefixtures("own_cache"),
+    pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++"),
+]
 
 
 def events_of_every_kind() -> list[np.ndarray]:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import brian2
 import numpy as np
 import pytest
 from brian2 import (
-    BrianLogger,
     Mohm,
     Network,
     NeuronGroup,
@@ -32,13 +30,13 @@ from brian2 import (
 from brian2.devices.device import reset_device
 from brian2.utils.logger import catch_logs
 
-from conex_brian import AELIF, LIF, build_cache, compilers
+from conex_brian import AELIF, LIF, compilers
 from conex_brian.devices import use_cpp
+from devices import FLAGS
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 
-OPENMP = "devices.cpp_standalone.openmp_threads"
-FLAGS = "codegen.cpp.extra_compile_args_gcc"
 
 EXPONENTIAL = AELIF(
     R=480 * Mohm, threshold=-31 * mV, tau=19 * ms, v_reset=-56 * mV, v_rest=-71 * mV,
@@ -47,20 +45,6 @@ EXPONENTIAL = AELIF(
 LINEAR = LIF(
     R=110 * Mohm, threshold=-50 * mV, tau=11 * ms, v_reset=-66 * mV, v_rest=-65 * mV
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _no_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Use a cache of its own, forget messages, and leave Brian2 as it was."""
-    monkeypatch.setenv(build_cache.DIRECTORY_VARIABLE, str(tmp_path / "cache"))
-    BrianLogger._log_messages.clear()
-    before = {name: prefs[name] for name in (OPENMP, FLAGS)}
-    yield
-    while type(brian2.get_device()).__name__ != "RuntimeDevice":
-        brian2.device.reinit()
-        reset_device()
-    for name, value in before.items():
-        prefs[name] = value
 
 
 def simulate(build: bool) -> dict[str, Any]:
