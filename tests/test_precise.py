@@ -204,6 +204,21 @@ def test_a_kick_over_the_threshold_spikes_at_the_next_steps_start() -> None:
     np.testing.assert_allclose(first, 0.2 + interval * np.arange(3), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("current", [0.3 * nA, [0.3, 0.3, 0.3] * nA], ids=["shared", "own"])
+@pytest.mark.parametrize("refractory", [False, 1.3 * ms])
+def test_a_kick_that_falls_back_within_its_step_is_a_spike(current: Any, refractory: Any) -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=2 * ms, v_reset=-60 * mV, v_rest=-70 * mV,
+                 init_v=-67 * mV)  # fmt: skip
+    group = neuron.group(3, I=current, spike_timing="precise", refractory=refractory)
+    source = SpikeGeneratorGroup(1, [0], [0.4] * ms)
+    synapses = Synapses(source, group, on_pre="v_post += weight", model="weight : volt")
+    synapses.connect()
+    synapses.weight = [17.1, 16.9, 17.3] * mV
+    got = recorded(group, 5.0, source, synapses)
+    assert [len(times) for times in got] == [1, 0, 1]
+    np.testing.assert_allclose([got[0], got[2]], 0.5, rtol=0, atol=1e-12)
+
+
 def test_a_kick_in_the_step_of_the_spike_comes_after_it() -> None:
     neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-70 * mV)
     group = neuron.group(1, I=3 * nA, spike_timing="precise")
@@ -339,8 +354,9 @@ def test_adaptive_exponential_spikes_are_those_of_dop853(dt: float, t_ref: float
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("device", ["cpp_standalone"], indirect=True)  # Numpy takes minutes.
 @pytest.mark.parametrize("dt", [0.1, 0.5])
-def test_many_adaptive_exponential_neurons_over_half_a_second(dt: float) -> None:
+def test_many_adaptive_exponential_neurons_over_half_a_second(dt: float, device: str) -> None:
     # None is chaotic: a current that is larger by one part in 1e9 moves no spike by 1e-5 ms.
     defaultclock.dt = dt * ms
     sets = random_adaptive(24, seed=77)
