@@ -230,23 +230,23 @@ def _run(options: argparse.Namespace) -> None:
 
     precise = options.spike_timing == "precise"
     before = prefs.codegen.target, prefs.core.stop_on_keyboard_interrupt
-    # Compiling takes longer than a few neurons do, but the way to an exact time is long in numpy.
-    prefs.codegen.target = "auto" if precise and not neuron.linear else "numpy"
+    prefs.codegen.target = "numpy"  # Compiling takes longer than a few neurons do.
     prefs.core.stop_on_keyboard_interrupt = False  # else Ctrl+C ends the run, not the program
     try:
         template = neuron.template(
             I=current, method=options.method, spike_timing=options.spike_timing
         )
         group = template.group(template.length or 1, dt=options.dt)
+        spikes = spike_monitor(group) if precise else SpikeMonitor(group)
+        states = [] if figure is None else [StateMonitor(group, "v", record=[0])]
+        network = Network(group, spikes, states)
         print(
             f"{title}: {type(neuron).__name__}, I = {value_text(current)} for "
             f"{value_text(duration)}, {template.method} at dt {value_text(options.dt)}, "
             f"spike times {options.spike_timing}",
             flush=True,
         )
-        spikes = spike_monitor(group) if precise else SpikeMonitor(group)
-        states = [] if figure is None else [StateMonitor(group, "v", record=[0])]
-        Network(group, spikes, states).run(duration, namespace={})
+        network.run(duration, namespace={})
     finally:
         prefs.codegen.target, prefs.core.stop_on_keyboard_interrupt = before
 

@@ -31,7 +31,7 @@ def firing_patterns(
 
     All are simulated now, with precise spike times, beside the user's own simulation: Brian2's
     default clock, device, preferences, random numbers and magic network stay as they are. Fifteen
-    presets take some fifteen seconds.
+    presets take some five seconds.
 
     Parameters
     ----------

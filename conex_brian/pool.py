@@ -30,7 +30,16 @@ STARTS = 10
 #: What a dead worker's pipes raise.
 _LOST = (EOFError, OSError, pickle.UnpicklingError)
 
-_MAIN = "import sys; sys.path[:] = {path!r}; from conex_brian.pool import serve; serve({folder!r})"
+#: What a worker starts with. Its imports make no garbage; to look for it takes a fifth of their time.
+_MAIN = """
+import gc, sys
+gc.disable()
+sys.path[:] = {path!r}
+import conex_brian.worker
+gc.enable()
+from conex_brian.pool import serve
+serve({folder!r})
+"""
 
 
 class WorkerDied(RuntimeError):

@@ -6,7 +6,9 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from brian2 import BrianObject, NeuronGroup, SpikeMonitor, get_device
+import numpy as np
+from brian2 import DEFAULT_FUNCTIONS, BrianObject, NeuronGroup, SpikeMonitor, get_device
+from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.groups.group import CodeRunner
 
@@ -15,6 +17,12 @@ from conex_brian.precise import Timing
 
 #: In a standalone program: takes the ``run_args``, as Brian2 does just before the first run.
 SET_VALUES = "set_from_command_line(args); // before what follows from them"
+
+# For numpy Brian2 has none of these, and would check units and write a message at each call.
+for _name in ("expm1", "log1p"):
+    DEFAULT_FUNCTIONS[_name].implementations.add_implementation(
+        NumpyCodeGenerator, code=getattr(np, _name)
+    )
 
 
 class Constants(BrianObject):  # type: ignore[misc]
@@ -65,6 +73,23 @@ def prepare(group: NeuronGroup, timing: Timing) -> None:
             template_kwds={"eventspace_variable": group.variables[space]},
         )
         group.contained_objects.append(runner)
+        for one in (group.resetter["upswing"], runner):
+            _skip_without_events(one, group.variables[space])
+    _skip_without_events(group.resetter["spike"], group.variables["_spikespace"])
+
+
+def _skip_without_events(runner: CodeRunner, events: Any) -> None:
+    """Let ``runner`` do nothing in steps without ``events``, where Brian2 itself runs it.
+
+    numpy takes as long for the statements of no neuron as for those of a few.
+    """
+    always = runner.run
+
+    def run() -> None:
+        if events.get_value()[-1]:
+            always()
+
+    runner.run = run
 
 
 def spike_monitor(group: NeuronGroup, **options: Any) -> SpikeMonitor:

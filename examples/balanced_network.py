@@ -9,7 +9,7 @@ Vreeswijk & Sompolinsky, Science 274 (1996) 1724). Synapses are exponential
 currents; inhibition decays with the membrane's own time constant, where the usual closed form
 divides by zero and conex_brian's ``'exact'`` does not.
 
-Takes about half a minute, most of it compiling, and needs a C++ compiler. Prints both populations'
+Takes some ten seconds, most of it compiling, and needs a C++ compiler. Prints both populations'
 mean rate and the mean coefficient of variation (CV) of their interspike intervals (0: a clock,
 1: a Poisson process) over the neurons with ten intervals or more (more than half fire more rarely,
 by the chance of their wiring), and writes ``balanced_network.png``::
@@ -19,7 +19,6 @@ by the chance of their wiring), and writes ``balanced_network.png``::
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -38,10 +37,10 @@ from brian2 import (
     pA,
     second,
     seed,
-    set_device,
 )
 
 from conex_brian import LIF
+from conex_brian.devices import use_cpp
 
 N_EXC, N_INH = 3200, 800
 DURATION, SETTLED = 1.5 * second, 0.2 * second  # statistics leave out the time before SETTLED
@@ -73,36 +72,35 @@ def intervals_cv(spikes: SpikeMonitor) -> np.ndarray:
 
 def main(output: Path) -> None:
     """Simulate the network, print its statistics and draw raster and rates."""
-    with tempfile.TemporaryDirectory() as folder:  # the C++ project; results are read from it
-        set_device("cpp_standalone", directory=folder)
-        seed(20)
-        template = neuron.template(I=synapses, refractory=2 * ms)
-        group = template.group(N_EXC + N_INH)
-        group.I_ext = 260 * pA
-        parts: dict[str, Subgroup] = {"excitatory": group[:N_EXC], "inhibitory": group[N_EXC:]}
-        excite = Synapses(parts["excitatory"], group, on_pre="I_exc_post += w_exc", delay=1 * ms)
-        inhibit = Synapses(parts["inhibitory"], group, on_pre="I_inh_post += w_inh", delay=1 * ms)
-        for connections in (excite, inhibit):
-            connections.connect(p=0.1)
-        spikes = {name: SpikeMonitor(part) for name, part in parts.items()}
-        rates = {name: PopulationRateMonitor(part) for name, part in parts.items()}
-        # run() alone would not look into the dictionaries.
-        network = Network(group, excite, inhibit, spikes.values(), rates.values())
-        network.run(DURATION)
-        print(f"membrane {neuron.tau}, inhibition {tau_inh}, method {template.method!r}")
+    use_cpp()
+    seed(20)
+    template = neuron.template(I=synapses, refractory=2 * ms)
+    group = template.group(N_EXC + N_INH)
+    group.I_ext = 260 * pA
+    parts: dict[str, Subgroup] = {"excitatory": group[:N_EXC], "inhibitory": group[N_EXC:]}
+    excite = Synapses(parts["excitatory"], group, on_pre="I_exc_post += w_exc", delay=1 * ms)
+    inhibit = Synapses(parts["inhibitory"], group, on_pre="I_inh_post += w_inh", delay=1 * ms)
+    for connections in (excite, inhibit):
+        connections.connect(p=0.1)
+    spikes = {name: SpikeMonitor(part) for name, part in parts.items()}
+    rates = {name: PopulationRateMonitor(part) for name, part in parts.items()}
+    # run() alone would not look into the dictionaries.
+    network = Network(group, excite, inhibit, spikes.values(), rates.values())
+    network.run(DURATION)
+    print(f"membrane {neuron.tau}, inhibition {tau_inh}, method {template.method!r}")
 
-        figure, axes = plt.subplots(2, sharex=True, figsize=(8, 6), height_ratios=[3, 1.3])
-        drawn, offset = {"excitatory": 320, "inhibitory": 80}, 0  # a tenth, which stays legible
-        for (name, count), color in zip(drawn.items(), ["#0072B2", "#D55E00"], strict=True):
-            monitor, rate = spikes[name], rates[name]
-            settled = np.sum(monitor.t > SETTLED) / len(parts[name]) / (DURATION - SETTLED)
-            cv = intervals_cv(monitor)
-            print(f"{name} rate {settled / Hz:.1f} Hz, CV {cv.mean():.2f} ({len(cv)} neurons)")
-            shown = monitor.i < count
-            axes[0].plot(monitor.t[shown] / ms, monitor.i[shown] + offset, ".", color=color, ms=1.5)
-            smooth = rate.smooth_rate("gaussian", width=3 * ms) / Hz
-            axes[1].plot(rate.t / ms, smooth, color=color, lw=1.2, label=name)
-            offset += count
+    figure, axes = plt.subplots(2, sharex=True, figsize=(8, 6), height_ratios=[3, 1.3])
+    drawn, offset = {"excitatory": 320, "inhibitory": 80}, 0  # a tenth, which stays legible
+    for (name, count), color in zip(drawn.items(), ["#0072B2", "#D55E00"], strict=True):
+        monitor, rate = spikes[name], rates[name]
+        settled = np.sum(monitor.t > SETTLED) / len(parts[name]) / (DURATION - SETTLED)
+        cv = intervals_cv(monitor)
+        print(f"{name} rate {settled / Hz:.1f} Hz, CV {cv.mean():.2f} ({len(cv)} neurons)")
+        shown = monitor.i < count
+        axes[0].plot(monitor.t[shown] / ms, monitor.i[shown] + offset, ".", color=color, ms=1.5)
+        smooth = rate.smooth_rate("gaussian", width=3 * ms) / Hz
+        axes[1].plot(rate.t / ms, smooth, color=color, lw=1.2, label=name)
+        offset += count
     output.mkdir(parents=True, exist_ok=True)
     axes[0].set(ylabel="neuron (a tenth of each population)", ylim=(0, offset))
     axes[1].set(xlabel="time (ms)", ylabel="population rate (Hz)", xlim=(500, 1000), ylim=(0, 40))

@@ -7,7 +7,7 @@ its upswing, AELIF its equations followed from spike to spike, and LIF with nois
 nothing fires but what noise pushes over the threshold. With noise spikes stay on the grid, and the
 points are somewhat low: what crosses the threshold and comes back within a step is missed.
 
-Takes half a minute. Prints each neuron's rheobase and how far the points are from the lines, and
+Takes some ten seconds. Prints each neuron's rheobase and how far the points are from the lines, and
 writes ``fi_curves.png``::
 
     python examples/fi_curves.py [--output FOLDER]

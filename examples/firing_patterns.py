@@ -7,7 +7,7 @@ Marcille, Clopath & Gerstner, Biol. Cybern. 99 (2008) 335; the last seven those 
 Kistler, Naud & Paninski, Neuronal Dynamics (2014), table 6.1. ``conex_brian.presets`` has their
 values, and says which version of a table they are.
 
-Takes some fifteen seconds. Prints each preset's number of spikes and its first and last interval,
+Takes some ten seconds. Prints each preset's number of spikes and its first and last interval,
 and writes ``firing_patterns.png``::
 
     python examples/firing_patterns.py [--output FOLDER]

@@ -10,7 +10,7 @@ noise in its membrane and noise in the measurement. The first second is fitted; 
 the second one, which had no part in the fit, and is given for the true parameters too: with noise
 in the membrane they do not score perfectly either.
 
-Takes half a minute. Prints parameters, root mean square errors and spikes found, and writes
+Takes a quarter of a minute. Prints parameters, root mean square errors and spikes found, and writes
 ``fit_a_trace.png``::
 
     python examples/fit_a_trace.py [--output FOLDER]

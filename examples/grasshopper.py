@@ -22,8 +22,8 @@ the simulated rate ``nu`` were a Poisson process of rare spikes; 1 is perfect. A
 +-2 ms (the paper's) decides; both are shown, with what the same spikes reach when they are shifted
 in time against the recording (the true chance level).
 
-Takes half a minute, and about as long again to compile the first time. Prints rates and Gamma,
-and writes ``grasshopper.png``::
+Takes some ten seconds, the first time, and needs a C++ compiler. Prints rates and Gamma, and writes
+``grasshopper.png``::
 
     python examples/grasshopper.py [--output FOLDER]
 """
@@ -38,6 +38,7 @@ import numpy as np
 from brian2 import Equations, Mohm, SpikeMonitor, TimedArray, ms, mV, nS, pA, run, second
 
 from conex_brian import AELIF
+from conex_brian.devices import use_cpp
 
 CANDIDATES = 1000
 SAMPLE = 50e-6  # s: of the recorded sound, and the time step
@@ -99,6 +100,7 @@ def candidates() -> tuple[AELIF, np.ndarray]:
 
 def simulate(level: np.ndarray) -> list[np.ndarray]:
     """Return the spike times in s of all candidates."""
+    use_cpp()
     neurons, gains = candidates()
     # Equations rather than the TimedArray alone, since each neuron has its own gain.
     current = Equations("""

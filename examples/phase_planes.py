@@ -7,7 +7,7 @@ saddle-node. Where it depends on v more (``alpha*R > tau/w_tau``), it turns into
 while the saddle is still there: an Andronov-Hopf bifurcation; below it the neuron rings before it
 rests (Touboul & Brette, Biol. Cybern. 99 (2008) 319).
 
-Takes some fifteen seconds. Prints the current and the voltage of both, and the eigenvalues on both
+Takes some ten seconds. Prints the current and the voltage of both, and the eigenvalues on both
 sides, and writes ``phase_planes.png``::
 
     python examples/phase_planes.py [--output FOLDER]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,16 @@ from brian2 import (
     ms,
     mV,
     nA,
+    pA,
     run,
     second,
     uS,
 )
+from brian2.codegen.runtime.numpy_rt.numpy_rt import NumpyCodeObject
 
 import conex_brian
 from conex_brian import AELIF, ELIF, LIF
-from neurons import adaptive_model, random_adaptive
+from neurons import adaptive_model, make, random_adaptive
 from reference import exponential_spike_times, leaky_spike_times
 
 # Rounding errors of 1e-16 in v, over a slope of at least 1e-3 mV/ms, and up to 1000 spikes.
@@ -631,3 +634,26 @@ def test_every_device_finds_the_same_times(device: str) -> None:
         times, i = np.asarray(monitor.t_spike / ms), np.asarray(monitor.i)
         got = [times[i == k] for k in range(len(wanted))]
         assert_same_spikes(got, wanted, 100.0, 0.2, atol)
+
+
+@pytest.mark.parametrize("model", [LIF, AELIF])
+def test_statements_of_events_run_only_in_steps_that_have_some(
+    model: type[LIF], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On numpy the way to an exact time takes as long for no neuron as for some: twenty whole steps.
+    calls: Counter[str] = Counter()
+    always = NumpyCodeObject.run_block
+
+    def counted(self: NumpyCodeObject, block: str) -> Any:
+        calls[self.name.partition("_codeobject")[0]] += block == "run"
+        return always(self, block)
+
+    monkeypatch.setattr(NumpyCodeObject, "run_block", counted)
+    group = make(model).group(I=[20, 130, 150] * pA, spike_timing="precise", name="group")
+    monitor = conex_brian.spike_monitor(group)
+    run(100 * ms)
+    steps = len(np.unique(monitor.t / ms))
+    assert calls["group_spike_resetter"] == steps
+    assert 5 < steps < calls["group_spike_thresholder"] == 1000
+    if model is AELIF:
+        assert steps <= calls["group_upswing_resetter"] == calls["group_upswing_end"] < 500
