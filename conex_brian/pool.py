@@ -30,7 +30,7 @@ STARTS = 10
 #: What a dead worker's pipes raise.
 _LOST = (EOFError, OSError, pickle.UnpicklingError)
 
-#: What a worker starts with. Its imports make no garbage; to look for it takes a fifth of their time.
+#: What a worker starts with. Imports make no garbage; to look for it takes a fifth of their time.
 _MAIN = """
 import gc, sys
 gc.disable()

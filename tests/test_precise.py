@@ -357,9 +357,8 @@ def test_adaptive_exponential_spikes_are_those_of_dop853(dt: float, t_ref: float
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("device", ["cpp_standalone"], indirect=True)  # Numpy takes minutes.
 @pytest.mark.parametrize("dt", [0.1, 0.5])
-def test_many_adaptive_exponential_neurons_over_half_a_second(dt: float, device: str) -> None:
+def test_many_adaptive_exponential_neurons_over_half_a_second(dt: float) -> None:
     # None is chaotic: a current that is larger by one part in 1e9 moves no spike by 1e-5 ms.
     defaultclock.dt = dt * ms
     sets = random_adaptive(24, seed=77)

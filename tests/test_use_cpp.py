@@ -92,7 +92,11 @@ def test_several_runs_synapses_and_monitors_do_as_in_the_runtime(quick_flags: li
 
 @needs_compiler
 @pytest.mark.slow
-def test_the_spikes_are_those_of_brian2s_own_device_whatever_the_threads(tmp_path: Path) -> None:
+def test_the_spikes_are_those_of_brian2s_own_device_whatever_the_threads(
+    tmp_path: Path, quick_flags: list[str]
+) -> None:
+    as_they_are = prefs[FLAGS]
+    prefs[FLAGS] = quick_flags
     set_device("cpp_standalone", directory=str(tmp_path), build_on_run=False)
     build = brian2.device.build
     expected: dict[str, Any] = {}
@@ -102,11 +106,13 @@ def test_the_spikes_are_those_of_brian2s_own_device_whatever_the_threads(tmp_pat
     finally:
         del brian2.get_device().build
     brian2.device.reinit()
-    for threads in (1, 3):  # 3 divides neither 40 neurons nor 40 synapses.
+    # 3 divides neither 40 neurons nor 40 synapses.
+    for threads, flags in ((1, as_they_are), (3, quick_flags)):
+        prefs[FLAGS] = flags
         use_cpp(threads, build_on_run=False)
         check_same(simulate(build=True), expected)
         program = Path(brian2.device.project_dir, "main").read_bytes()
-        assert (b"_ZGV" in program) == (compilers.choose(prefs[FLAGS]).reason == "")
+        assert (b"_ZGV" in program) == (compilers.choose(flags).reason == "")
         brian2.device.reinit()
         reset_device()
 
