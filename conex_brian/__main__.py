@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from brian2 import Network, Quantity, SpikeMonitor, StateMonitor, get_dimensions, ms, prefs, second
+from brian2 import (
+    BrianLogger,
+    Network,
+    Quantity,
+    SpikeMonitor,
+    StateMonitor,
+    get_dimensions,
+    ms,
+    prefs,
+    second,
+)
 
 from conex_brian import presets, spike_monitor
 from conex_brian.models import LIF
@@ -63,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.command(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
+        BrianLogger.suppress_name("unused_brian_object")  # what was not to run is no mistake
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, such as head, has seen enough
