@@ -28,7 +28,8 @@ def unit_text(dim: Dimension) -> str:
     if name.isidentifier():
         return name
     powers = zip(_BASE_UNITS, dim._dims, strict=True)
-    return "*".join(f"{unit}**{power:g}" for unit, power in powers if power)
+    # Before numpy 2.3 Brian2 takes metre**1 for a quantity.
+    return "*".join(unit if power == 1 else f"{unit}**{power:g}" for unit, power in powers if power)
 
 
 def _described(dim: Dimension) -> str:

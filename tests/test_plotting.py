@@ -154,7 +154,7 @@ def test_a_dimensionless_trace_has_no_unit_and_a_long_one_is_in_seconds() -> Non
     ax = plotting.trace(states)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (ms)", "v")
     assert line_data(ax)[1] == pytest.approx(states.v[0])
-    ax = plotting.trace([0, 5, 12] * second, [2e-5, 3e-5, 1e-5] * second**0 * mV)
+    ax = plotting.trace([0, 5, 12] * second, [2e-5, 3e-5, 1e-5] * mV)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (s)", "v (nV)")
     assert line_data(ax)[0].tolist() == [0, 5, 12]
 
