@@ -2,7 +2,7 @@
 
 LIF and AELIF neurons that fire about 20 times a second, dt 0.1 ms, C++ standalone, one thread, with
 Brian2's compiler flags and with vectorised exponentials. The programs of a pair run in turns and
-take the processor's time::
+take the processor's time. Then AELIF on Brian2's numpy target, which compiles nothing::
 
     python benchmarks/precise_cost.py [--neurons 20000] [--steps 5000] [--repeats 15]
 """
@@ -14,7 +14,19 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from brian2 import Mohm, NeuronGroup, ms, mV, nA, nS, pA
+from brian2 import (
+    Mohm,
+    Network,
+    NeuronGroup,
+    SpikeMonitor,
+    ms,
+    mV,
+    nA,
+    nS,
+    pA,
+    prefs,
+    start_scope,
+)
 
 from conex_brian import AELIF, LIF
 from timing import alternate, build, machine, seconds, spikes
@@ -87,6 +99,29 @@ def main(neurons: int, steps: int, repeats: int) -> None:
                 f"| {seconds(precise) / seconds(grid):.2f} | {pairs:.2f} "
                 f"| {min(precise)[0] / min(grid)[0]:.2f} | {rate:.1f} |"
             )
+    print("\n| AELIF on numpy, neurons | grid, µs a step | precise | ratio | Hz |")
+    print("| --- | --- | --- | --- | --- |")
+    for size in (1, 100, 10_000):
+        on_numpy(size)
+
+
+def on_numpy(neurons: int) -> None:
+    """Run both kinds of group in turns and print what a time step takes."""
+    prefs.codegen.target = "numpy"
+    start_scope()
+    runs: dict[str, tuple[Network, SpikeMonitor]] = {}
+    taken: dict[str, list[float]] = {"grid": [], "precise": []}
+    for timing in taken:
+        group = make("AELIF, 'rk4'", timing, neurons)
+        monitor = SpikeMonitor(group)
+        runs[timing] = Network(group, monitor), monitor
+    for _ in range(3):
+        for timing, (network, _) in runs.items():
+            network.run(2000 * DT, profile=True)
+            taken[timing].append(float(sum(time for _, time in network.profiling_info)) / 2000)
+    grid, precise = (1e6 * median(times) for times in taken.values())
+    rate = runs["precise"][1].num_spikes / neurons / (6000 * float(DT))
+    print(f"| {neurons} | {grid:.0f} | {precise:.0f} | {precise / grid:.1f} | {rate:.1f} |")
 
 
 if __name__ == "__main__":

@@ -472,7 +472,7 @@ def test_killed_workers_lose_nothing(tmp_path: Path) -> None:
 def test_a_killed_sweep_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
     seen = 0
     for _ in range(3):
-        process = start(tmp_path, executor=2, build="noisy", times=2)
+        process = start(tmp_path, executor=2, build="noisy", times=20)
         had = parts(tmp_path)
         wait_for(lambda had=had: parts(tmp_path) > had, process)
         workers = children(process.pid)
@@ -485,7 +485,7 @@ def test_a_killed_sweep_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
         stored = len(pandas.read_parquet(tmp_path / "results"))
         assert stored > seen
         seen = stored
-    assert same(run(noisy, POINTS * 2, resume=tmp_path / "results"), run(noisy, POINTS * 2))
+    assert same(run(noisy, POINTS * 20, resume=tmp_path / "results"), run(noisy, POINTS * 20))
 
 
 @pytest.fixture
