@@ -107,6 +107,7 @@ def main(neurons: int, steps: int, repeats: int) -> None:
 
 def on_numpy(neurons: int) -> None:
     """Run both kinds of group in turns and print what a time step takes."""
+    rounds, steps = 3, 2000
     prefs.codegen.target = "numpy"
     start_scope()
     runs: dict[str, tuple[Network, SpikeMonitor]] = {}
@@ -115,12 +116,12 @@ def on_numpy(neurons: int) -> None:
         group = make("AELIF, 'rk4'", timing, neurons)
         monitor = SpikeMonitor(group)
         runs[timing] = Network(group, monitor), monitor
-    for _ in range(3):
+    for _ in range(rounds):
         for timing, (network, _) in runs.items():
-            network.run(2000 * DT, profile=True)
-            taken[timing].append(float(sum(time for _, time in network.profiling_info)) / 2000)
+            network.run(steps * DT, profile=True)
+            taken[timing].append(float(sum(time for _, time in network.profiling_info)) / steps)
     grid, precise = (1e6 * median(times) for times in taken.values())
-    rate = runs["precise"][1].num_spikes / neurons / (6000 * float(DT))
+    rate = runs["precise"][1].num_spikes / neurons / (rounds * steps * float(DT))
     print(f"| {neurons} | {grid:.0f} | {precise:.0f} | {precise / grid:.1f} | {rate:.1f} |")
 
 

@@ -639,7 +639,7 @@ def test_every_device_finds_the_same_times(device: str) -> None:
 def test_statements_of_events_run_only_in_steps_that_have_some(
     model: type[LIF], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # On numpy the way to an exact time takes as long for no neuron as for some: twenty whole steps.
+    # On numpy the way to an exact time takes as long for no neuron as for some.
     calls: Counter[str] = Counter()
     always = NumpyCodeObject.run_block
 
@@ -656,3 +656,11 @@ def test_statements_of_events_run_only_in_steps_that_have_some(
     assert 5 < steps < calls["group_spike_thresholder"] == 1000
     if model is AELIF:
         assert steps <= calls["group_upswing_resetter"] == calls["group_upswing_end"] < 500
+
+
+def test_on_numpy_no_function_of_the_reset_checks_units() -> None:
+    group = make(AELIF).group(I=[130, 150] * pA, spike_timing="precise")
+    run(0.1 * ms)
+    (code,) = group.resetter["spike"].code_objects
+    names = {"exp", "expm1", "log", "log1p"}
+    assert {code.namespace[name] for name in names} == {getattr(np, name) for name in names}
