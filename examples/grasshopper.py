@@ -22,8 +22,8 @@ the simulated rate ``nu`` were a Poisson process of rare spikes; 1 is perfect. A
 +-2 ms (the paper's) decides; both are shown, with what the same spikes reach when they are shifted
 in time against the recording (the true chance level).
 
-Takes some ten seconds, half of them to compile, and needs a C++ compiler. Prints rates and Gamma, and
-writes ``grasshopper.png``::
+Takes some ten seconds, half of them to compile, and needs a C++ compiler. Prints rates and
+Gamma, and writes ``grasshopper.png``::
 
     python examples/grasshopper.py [--output FOLDER]
 """
