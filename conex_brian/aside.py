@@ -12,7 +12,7 @@ from brian2 import Clock, Network, Quantity, SpikeMonitor, StateMonitor, prefs, 
 
 from conex_brian.models import LIF
 from conex_brian.precise_groups import spike_monitor
-from conex_brian.recordings import Spikes
+from conex_brian.recordings import Spikes, recorded
 
 # The package brian2.devices has a variable of this module's name.
 devices: Any = import_module("brian2.devices.device")
@@ -106,7 +106,7 @@ def simulate(
             network.run(lead, namespace={})
             group.I = I
         network.run(duration, namespace={})
-        values = {name: Quantity(getattr(states, name)) for name in record}
+        values = {name: recorded(states, name) for name in record}
         found = Spikes.of(spikes)
         found = replace(found, t=found.t - lead, stamp=found.stamp - lead)
-        return Run(found, states.t[:] - lead, values)
+        return Run(found, recorded(states, "t") - lead, values)

@@ -62,11 +62,11 @@ class Spikes:
             raise ValueError(
                 f"{spikes.name} only counts spikes. Make it with record=True, the default."
             )
-        stamp = spikes.t[:]
-        t = spikes.t_spike[:] if "t_spike" in spikes.record_variables else stamp
+        stamp = recorded(spikes, "t")
+        t = recorded(spikes, "t_spike") if "t_spike" in spikes.record_variables else stamp
         source = spikes.source
         first, group = place_of(source)
-        return cls(t, np.asarray(spikes.i[:]), stamp, len(source), first, group.name)
+        return cls(t, recorded(spikes, "i"), stamp, len(source), first, group.name)
 
     def of_neuron(self, index: int) -> tuple[Quantity, Quantity]:
         """Return the times and stamps of a neuron of the group, in order of time."""
@@ -103,13 +103,13 @@ class Trace:
                 f"{monitor.name} records {', '.join(monitor.record_variables)}, not v. "
                 "Make it as StateMonitor(group, 'v', record=True)."
             )
-        recorded = [int(index) for index in monitor.record]
-        if not recorded:
+        neurons = [int(index) for index in monitor.record]
+        if not neurons:
             raise ValueError(f"{monitor.name} records no neuron. Make it with record=True.")
-        neuron = recorded[0] if neuron is None else neuron
-        if neuron not in recorded:
+        neuron = neurons[0] if neuron is None else neuron
+        if neuron not in neurons:
             raise ValueError(
-                f"neuron = {short(neuron)} is not recorded: {monitor.name} has {short(recorded)}."
+                f"neuron = {short(neuron)} is not recorded: {monitor.name} has {short(neurons)}."
             )
         first, group = place_of(monitor.source)
         index = neuron + first
@@ -121,8 +121,8 @@ class Trace:
             values = np.broadcast_to(variable.get_value(), len(group))
             return Quantity(float(values[index]), dim=variable.dim)
 
-        v = monitor.v[recorded.index(neuron)]
-        return cls(monitor.t[:], v, parameter("threshold"), parameter("v_reset")), index
+        v = recorded(monitor, "v")[neurons.index(neuron)]
+        return cls(recorded(monitor, "t"), v, parameter("threshold"), parameter("v_reset")), index
 
     def top(self) -> Any:
         """Return where spikes are drawn up to: half the trace's height above it."""
@@ -158,6 +158,15 @@ class Trace:
         time = np.insert(time, np.repeat(place, 3), np.repeat(exact, 3))
         v = np.insert(v, np.repeat(place, 3), line.ravel())
         return time * second, Quantity(v, dim=getattr(self.v, "dim", None))
+
+
+def recorded(monitor: SpikeMonitor | StateMonitor, name: str) -> Any:
+    """Return a copy of what ``monitor`` recorded as ``name``.
+
+    From Brian2 2.10 on, its own arrays show freed memory once the monitor is gone.
+    """
+    values = getattr(monitor, name)[:]
+    return np.array(values) if name == "i" else Quantity(values, copy=True)
 
 
 def place_of(source: Any) -> tuple[int, Any]:

@@ -67,15 +67,16 @@ def record(current: TimedArray, rng: np.random.Generator) -> tuple[np.ndarray, A
     group = TRUTH.group(1, I=current, noise=0.15 * mV, dt=STEP / 10)
     states, spikes = StateMonitor(group, "v", record=True, dt=STEP), SpikeMonitor(group)
     Network(group, states, spikes).run(2 * HALF, namespace={})
-    return states.v[0] / mV + rng.normal(scale=0.5, size=len(states.t)), spikes.t[:]
+    return states.v[0] / mV + rng.normal(scale=0.5, size=len(states.t)), spikes.t[:].copy()
 
 
 def simulate(neuron: LIF, current: TimedArray) -> tuple[Any, np.ndarray, Any]:
     """Return a neuron's times, v in mV and precise spikes over both seconds."""
+    # Copies: the arrays of Brian2's monitors end with them.
     group = neuron.group(1, I=current, spike_timing="precise", dt=STEP)
     states, spikes = StateMonitor(group, "v", record=True), spike_monitor(group)
     Network(group, states, spikes).run(2 * HALF, namespace={})
-    return states.t[:], states.v[0] / mV, spikes.t_spike[:]
+    return states.t[:].copy(), states.v[0] / mV, spikes.t_spike[:].copy()
 
 
 def fit(current: TimedArray, recorded: np.ndarray) -> tuple[LIF, list[float]]:

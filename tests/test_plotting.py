@@ -23,6 +23,7 @@ from brian2 import (
 )
 
 from conex_brian import AELIF, LIF, plotting, spike_monitor
+from conex_brian.recordings import Spikes, Trace
 from neurons import NUMBERS, SI, make
 
 matplotlib = pytest.importorskip("matplotlib", reason="pictures are drawn with matplotlib")
@@ -145,6 +146,20 @@ def test_without_spikes_the_line_is_the_samples() -> None:
     ax = plotting.trace([0, 1, 2] * ms, [-70, -60, -55] * mV, color="k", label="cell")
     assert line_data(ax)[1].tolist() == pytest.approx([-70, -60, -55])
     assert ax.lines[0].get_color() == "k" and ax.lines[0].get_label() == "cell"
+
+
+def test_what_is_drawn_outlives_its_monitors() -> None:
+    # Since Brian2 2.10 a monitor's arrays show freed memory once it is gone.
+    neuron, I, _ = leaky()  # noqa: E741
+    group = neuron.group(I=I, spike_timing="precise", dt=0.1 * ms)
+    states, spikes = StateMonitor(group, "v", record=True), spike_monitor(group)
+    Network(group, states, spikes).run(30 * ms)
+    found, (trace, _) = Spikes.of(spikes), Trace.of(states, 1)
+    for ours, theirs in [
+        *[(found.t, spikes.t_spike), (found.stamp, spikes.t), (found.i, spikes.i)],
+        *[(trace.t, states.t), (trace.v, states.variables["v"].get_value())],
+    ]:
+        assert len(ours) and not np.shares_memory(np.asarray(ours), np.asarray(theirs[:]))
 
 
 def test_a_dimensionless_trace_has_no_unit_and_a_long_one_is_in_seconds() -> None:
