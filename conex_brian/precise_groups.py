@@ -108,7 +108,9 @@ def spike_monitor(group: NeuronGroup, **options: Any) -> SpikeMonitor:
     Returns
     -------
     SpikeMonitor
-        Its ``t`` is the start of the spike's step, its ``t_spike`` the spike's exact time.
+        Its ``t`` is the start of the spike's step, its ``t_spike`` the spike's exact time. From
+        Brian2 2.10 on the arrays of every monitor end with it: take ``t_spike[:].copy()`` of what
+        is to outlive it.
 
     Raises
     ------
