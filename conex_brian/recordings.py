@@ -121,7 +121,7 @@ class Trace:
             values = np.broadcast_to(variable.get_value(), len(group))
             return Quantity(float(values[index]), dim=variable.dim)
 
-        v = recorded(monitor, "v")[neurons.index(neuron)]
+        v = monitor.v[neurons.index(neuron)]  # Brian2 copies it itself.
         return cls(recorded(monitor, "t"), v, parameter("threshold"), parameter("v_reset")), index
 
     def top(self) -> Any:
