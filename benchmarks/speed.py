@@ -62,6 +62,7 @@ NEST_NEURONS = 10**5
 OWN = ", own values"
 
 OURS, PRECISE, TWO = "conex_brian", "conex_brian, precise", "conex_brian, 2 threads"
+SINGLE = "conex_brian, single precision"
 BY_HAND, BY_HAND_FAST, FUSED = "by hand", "by hand, our compiler flags", "fused loop"
 CONEX, CONEX_TWO, NEST_NAME = "CoNeX", "CoNeX, 2 threads", "NEST"
 CONEX_PLAIN = "CoNeX, malloc as it is"
@@ -90,6 +91,7 @@ STYLES: dict[str, dict[str, Any]] = {
     BY_HAND: {"color": "#D55E00", "marker": "s", "ls": "--"},
     OURS: {"color": "#0072B2", "marker": "o", "ls": "-"},
     PRECISE: {"color": "#56B4E9", "marker": "D", "ls": "-", "mfc": "white"},
+    SINGLE: {"color": "#0072B2", "marker": "v", "ls": "-.", "mfc": "white"},
     TWO: {"color": "#0072B2", "marker": "^", "ls": "", "mfc": "white", "ms": 8},
     FUSED: {"color": "#000000", "marker": ".", "ls": ":"},
     CONEX: {"color": "#009E73", "marker": "x", "ls": "", "ms": 8, "mew": 2},
@@ -251,6 +253,7 @@ def measurements(folder: Path, python: str | None) -> dict[Key, Measure]:
         if method == MAIN[model] and neurons in (10**4, MANY):
             make = partial(by_library, model, method, neurons, "precise")
             variants[PRECISE] = (make, {})
+            variants[SINGLE] = (variants[OURS][0], {"single": True})
         if method == MAIN[model] and neurons == MANY:
             variants[BY_HAND_FAST] = (variants[BY_HAND][0], {})
             variants[TWO] = (variants[OURS][0], {"threads": 2})
@@ -275,8 +278,10 @@ def measurements(folder: Path, python: str | None) -> dict[Key, Measure]:
                 found[model, "conex", neurons, CONEX_TWO] = conex(model, neurons, 2)
                 found[model, "conex", neurons, CONEX_PLAIN] = conex(model, neurons, 1, False)
             make = partial(by_library, model, "conex", neurons)
-            one = built(folder / f"{model}_conex_{neurons}", make, steps_of(neurons))
-            found[model, "conex", neurons, OURS] = one.run
+            for program, options in {OURS: {}, SINGLE: {"single": True}}.items():
+                place = folder / f"{model}_conex_{neurons}{'_single' if options else ''}"
+                one = built(place, make, steps_of(neurons), **options)
+                found[model, "conex", neurons, program] = one.run
     if python is not None:
         for model, name in NEST.items():
             found[model, name, NEST_NEURONS, NEST_NAME] = nest(python, folder, model)

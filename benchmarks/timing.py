@@ -27,6 +27,7 @@ from brian2 import (
 )
 
 from conex_brian import spike_monitor
+from conex_brian.cpp_device import preferences
 from conex_brian.devices import use_cpp
 
 #: Steps before the clock starts: caches are filled and memory is touched for the first time.
@@ -106,6 +107,7 @@ def build(
     threads: int = 1,
     processor_time: bool = False,
     recorded: int = 0,
+    single: bool = False,
 ) -> Program:
     """Build a C++ standalone program that simulates a group.
 
@@ -130,7 +132,21 @@ def build(
     recorded : int, optional
         Of how many neurons, the first ones, the program records the spike times: exact ones, where
         the group has them.
+    single : bool, optional
+        Whether variables are in single precision. Default: double.
     """
+    if single:
+        with preferences({"core.default_float_dtype": np.float32}):
+            return build(
+                directory,
+                make_group,
+                steps,
+                dt,
+                vectorised=vectorised,
+                threads=threads,
+                processor_time=processor_time,
+                recorded=recorded,
+            )
     clock = "std::chrono::steady_clock::now()"
     elapsed = f"std::chrono::duration<double>({clock} - started).count()"
     if processor_time:

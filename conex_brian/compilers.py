@@ -1,9 +1,10 @@
-"""The C++ compiler: which one it is, and how it computes many exponentials at once.
+"""The C++ compiler: which one it is, and how it computes many logarithms at once.
 
-A compiler replaces a loop over ``exp`` by calls that take 2 to 8 numbers at once where the C
-library has such functions (glibc's libmvec) and admits to them: glibc declares them only where
-``__FAST_MATH__`` is defined, which gcc leaves out for Brian2's ``-fno-finite-math-only``; clang
-has an option of its own. Whether it works is found out by a small program.
+Exponentials are `conex_brian.cpp_functions`'. Of other functions a compiler makes calls that take
+2 to 8 numbers at once where the C library has such functions (glibc's libmvec) and admits to them:
+glibc declares them only where ``__FAST_MATH__`` is defined, which gcc leaves out for Brian2's
+``-fno-finite-math-only``; clang has an option of its own. Whether it works is found out by a small
+program.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from conex_brian import build_cache
+from conex_brian.cpp_functions import EXP
 
 #: What the compiler and the linker read besides their arguments.
 ENVIRONMENT = (
@@ -35,7 +37,7 @@ ENVIRONMENT = (
     "MAKEFLAGS",
 )
 
-#: By compiler and processor, what makes exponentials vectorised.
+#: By compiler and processor, what makes logarithms, powers and the like vectorised.
 VECTOR_FLAGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("gcc", "x86_64"): ("-D__FAST_MATH__", "-mprefer-vector-width=512"),
     ("gcc", "aarch64"): ("-D__FAST_MATH__",),
@@ -43,7 +45,7 @@ VECTOR_FLAGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("clang", "aarch64"): ("-fveclib=libmvec",),
 }
 
-#: The vectorised exponential must be as close as this many units in the last place.
+#: The vectorised functions must be as close as this many units in the last place.
 MOST_ULP = 4.0
 
 #: Vectorised functions bear names like _ZGVeN8v_exp.
@@ -51,8 +53,10 @@ _VECTOR_NAME = b"_ZGV"
 
 _PROBE = r"""
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <limits>
+@exp@
 static const int N = 4096;
 static double x[N], e[N], y[N], l[N], c[N];
 static int tests[N];
@@ -77,7 +81,7 @@ int main(int argc, char **)
     const volatile double inf = INFINITY, nan = NAN, one = argc;
     const double special[8] = {inf, -inf, nan, 1000, -1000, 0, 1, -1};
     for (int i = 0; i < N; i++) x[i] = i < 8 ? special[i] : one * (i - N / 2 + 0.3) / N * 1410;
-    for (int i = 0; i < N; i++) e[i] = std::exp(x[i]);
+    for (int i = 0; i < N; i++) e[i] = _exp(x[i]);
     for (int i = 0; i < N; i++) y[i] = i < 8 ? x[i] : e[i];
     for (int i = 0; i < N; i++) l[i] = std::log(y[i]);
     for (int i = 0; i < N; i++) c[i] = clip(x[i], -2 * one, 2 * one);
@@ -92,7 +96,7 @@ int main(int argc, char **)
         && tests[5] == 4;
     std::printf("%d %g %g\n", right, worst(e, exact_exp, x), worst(l, exact_log, y));
 }
-"""
+""".replace("@exp@", EXP)
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Flags:
     checked : tuple of str or None
         Flags that the compiler is known to take; None where it does not take all.
     reason : str
-        Why exponentials are not vectorised; empty where they are.
+        Why logarithms are not vectorised; empty where they are.
     """
 
     checked: tuple[str, ...] | None
@@ -157,7 +161,7 @@ def toolchain(flags: Sequence[str]) -> str:
 
 
 def choose(flags: Sequence[str]) -> Flags:
-    """Return ``flags`` with those that make exponentials vectorised, where they do.
+    """Return ``flags`` with those that make logarithms vectorised, where they do.
 
     Parameters
     ----------
@@ -208,7 +212,7 @@ def _probe(flags: Sequence[str]) -> Flags:
 
 
 def _fault(flags: Sequence[str], run: bool = True) -> str:
-    """Return what is wrong with exponentials compiled with ``flags``; nothing where it is right."""
+    """Return what is wrong with functions compiled with ``flags``; nothing where all is right."""
     with tempfile.TemporaryDirectory(prefix="conex_brian_") as folder:
         source, program = Path(folder) / "probe.cpp", Path(folder) / "probe"
         source.write_text(_PROBE)

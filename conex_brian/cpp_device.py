@@ -90,8 +90,9 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
             chosen = compilers.choose(prefs[GCC_FLAGS] if given is None else given)
             if chosen.reason:
                 logger.warn(
-                    f"Exponentials are not vectorised: {chosen.reason}. Results are right, but "
-                    "models with an exponential take several times as long.",
+                    f"Logarithms, powers and the like are not vectorised: {chosen.reason}. Results "
+                    "are right, but what has them takes longer, and so do exponentials without "
+                    "-ffast-math.",
                     once=True,
                 )
             if chosen.checked is not None:
@@ -101,8 +102,8 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
             changes[MAKE_ARGUMENTS] = limited(prefs[MAKE_ARGUMENTS])
         else:
             logger.warn(
-                "On Windows exponentials are not vectorised and programs are compiled anew each "
-                "time. Results are right.",
+                "On Windows logarithms, powers and the like are not vectorised and programs are "
+                "compiled anew each time. Results are right.",
                 once=True,
             )
         try:

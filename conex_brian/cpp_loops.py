@@ -2,7 +2,7 @@
 
 What a loop computes is Brian2's; here it takes several neurons at once where Brian2's takes one:
 comparing with the threshold, the statements of an event, and a time step with many variables. The
-templates lie in ``loops``.
+templates lie in ``loops``. In single precision Brian2's numbers would be double; here they are not.
 """
 
 from __future__ import annotations
@@ -10,19 +10,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
 from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.variables import ArrayVariable
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+from brian2.parsing.rendering import CPPNodeRenderer
+from brian2.utils.stringtools import word_substitute
 
-#: A maximum and a minimum, which processors have instructions for; nan stays nan, as in numpy.
-CLIP = """
-template <typename T>
-static inline T _clip(const T value, const double low, const double high)
-{
-    const T raised = low > value ? low : value;
-    return high < raised ? high : raised;
-}
-"""
+from conex_brian.cpp_functions import CLIP, EXP
+from conex_brian.options import single_precision
+
+
+class _SingleRenderer(CPPNodeRenderer):  # type: ignore[misc]
+    """Writes numbers in single precision; ``0.5`` would make all that it meets double."""
+
+    def render_Constant(self, node: Any) -> str:
+        text: str = super().render_Constant(node)
+        return f"{text}f" if isinstance(node.value, (float, np.floating)) else text
+
+
+class _Generator(CPPCodeGenerator):  # type: ignore[misc]
+    def translate_expression(self, expr: str) -> str:
+        """Return an expression in C++."""
+        if not single_precision():
+            return str(super().translate_expression(expr))
+        renderer = _SingleRenderer(auto_vectorise=self.auto_vectorise)
+        expr = word_substitute(expr, self.func_name_replacements)
+        return str(renderer.render_expr(expr)).strip()
 
 
 def independent(variables: Mapping[str, Any], indices: Mapping[str, str]) -> bool:
@@ -45,9 +60,13 @@ def independent(variables: Mapping[str, Any], indices: Mapping[str, str]) -> boo
 class CPPCodeObject(CPPStandaloneCodeObject):  # type: ignore[misc]
     """A code object of C++ standalone, with this library's loops."""
 
+    generator_class = _Generator
     templater = CPPStandaloneCodeObject.templater.derive(
         "conex_brian", templates_dir="loops", env_globals={"independent": independent}
     )
 
 
-DEFAULT_FUNCTIONS["clip"].implementations.add_implementation(CPPCodeObject, CLIP, name="_clip")
+for _name, _text in {"clip": CLIP, "exp": EXP}.items():
+    DEFAULT_FUNCTIONS[_name].implementations.add_implementation(
+        CPPCodeObject, _text, name=f"_{_name}"
+    )

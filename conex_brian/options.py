@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from brian2 import second
+from brian2 import prefs, second
 from brian2.units.fundamentalunits import Dimension
 
 from conex_brian.dimensions import as_quantity, check_dimension, first_where, short
@@ -17,10 +17,21 @@ NEVER_TEXT = f"{float(NEVER)!r}*second"
 _NEVER = f"({NEVER_TEXT})*int(not_refractory)"
 
 
+def single_precision() -> bool:
+    """Whether Brian2's variables are in single precision, times excepted."""
+    return bool(np.dtype(prefs["core.default_float_dtype"]) == np.float32)
+
+
 def check_spike_timing(spike_timing: str) -> None:
-    """Raise ``ValueError`` unless it is one of the two."""
+    """Raise ``ValueError`` unless it is one of the two, and exact times are in double precision."""
     if spike_timing not in ("grid", "precise"):
         raise ValueError(f"spike_timing = {short(spike_timing)}: it needs 'grid' or 'precise'.")
+    if spike_timing == "precise" and single_precision():
+        raise ValueError(
+            "spike_timing = 'precise' needs double precision, and Brian2's preference "
+            "core.default_float_dtype is float32, which has seven digits for a time. Use 'grid', "
+            "or set prefs.core.default_float_dtype = float64."
+        )
 
 
 def refractory_period(refractory: Any) -> tuple[bool | str, dict[str, Any]]:

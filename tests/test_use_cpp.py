@@ -242,11 +242,11 @@ def test_wrong_arguments_are_named(
     assert brian2.get_device() is before
 
 
-# Vectorised exponentials
+# Vectorised functions
 
 
 @needs_compiler
-def test_exponentials_are_vectorised_where_they_can_be_and_only_there() -> None:
+def test_logarithms_are_vectorised_where_they_can_be_and_only_there() -> None:
     flags = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-std=c++17"]
     found = compilers.choose(flags)
     assert found.checked is not None and list(found.checked[: len(flags)]) == flags
@@ -316,8 +316,8 @@ def test_where_they_are_not_vectorised_it_says_so(
     ((level, _, message),) = found
     assert level == "WARNING"
     assert message == (
-        "Exponentials are not vectorised: the C library has none. Results are right, but models "
-        "with an exponential take several times as long."
+        "Logarithms, powers and the like are not vectorised: the C library has none. Results are "
+        "right, but what has them takes longer, and so do exponentials without -ffast-math."
     )
 
 

@@ -1,0 +1,93 @@
+"""The exponential of `use_cpp`, and programs in single precision."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brian2 import NeuronGroup, SpikeMonitor, device, ms, mV, pA, prefs, run, second
+
+from conex_brian import AELIF, LIF
+from conex_brian.devices import use_cpp
+from neurons import make
+
+pytestmark = [
+    pytest.mark.usefixtures("own_cache"),
+    pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++"),
+]
+
+
+@pytest.fixture(autouse=True)
+def double_again() -> Iterator[None]:
+    """Make Brian2's variables double after each test."""
+    before = prefs.core.default_float_dtype
+    yield
+    prefs.core.default_float_dtype = before
+
+
+@pytest.mark.parametrize("precision", [np.float64, np.float32])
+def test_the_exponential_is_right_to_two_units_in_the_last_place(
+    precision: type[np.floating],
+) -> None:
+    prefs.core.default_float_dtype = precision
+    kind = np.finfo(precision)
+    lowest, highest = np.log(kind.smallest_normal), np.log(kind.max)
+    edges = [0, -0.0, lowest * 0.999999, highest * 0.9999999, highest * 1.000001, lowest * 1.000001]
+    edges += [np.inf, -np.inf, np.nan, 1e30, -1e30]
+    random = np.random.default_rng(7)
+    everywhere, usual = random.uniform(lowest, highest, 100_000), random.uniform(-1, 1, 100_000)
+    x = np.concatenate([everywhere, usual, edges]).astype(precision)
+    use_cpp()
+    group = NeuronGroup(len(x), "given : 1\ny : 1")
+    group.given = x
+    group.run_regularly("y = exp(given)", dt=1 * ms)
+    run(1 * ms)
+    y = np.array(group.y)
+    assert y.dtype == precision
+    with np.errstate(over="ignore"):
+        right = np.exp(x.astype(np.longdouble))
+    normal = (x > lowest) & (x < highest)
+    np.testing.assert_array_equal(y[x >= highest], np.inf)
+    np.testing.assert_array_equal(y[x < lowest * 1.0000001], 0)
+    assert np.isnan(y[np.isnan(x)]).all() and y[x == 0].tolist() == [1, 1]
+    assert np.max(np.abs(y[normal] / right[normal] - 1)) < 2 * kind.eps
+
+
+def simulated(directory: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return v in volts after a second, and the spike counts, of AELIF neurons of many kinds."""
+    use_cpp(directory=directory)
+    random = np.random.default_rng(3)
+    neuron = make(AELIF, theta_rh=random.uniform(-53, -49, 60) * mV, omega=20 * pA)
+    group = neuron.group(I=random.uniform(20, 110, 60) * pA, method="rk4")
+    spikes = SpikeMonitor(group)
+    run(1 * second)
+    found = np.array(group.v_), np.array(spikes.count)
+    device.reinit()
+    return found
+
+
+def test_single_precision_gives_the_same_neurons_within_microvolts(tmp_path: Path) -> None:
+    prefs.core.default_float_dtype = np.float64
+    v, counts = simulated(tmp_path / "double")
+    prefs.core.default_float_dtype = np.float32
+    got, got_counts = simulated(tmp_path / "single")
+    assert got.dtype == np.float32
+    assert 10 < (counts == 0).sum() < 50 and counts.max() > 10
+    assert np.abs(got_counts - counts).max() <= 1
+    silent = counts == 0
+    # Each of 10,000 steps rounds by up to 2 nV, and a neuron forgets it within its time constants.
+    np.testing.assert_allclose(got[silent], v[silent], rtol=0, atol=2e-6)
+    (path,) = (tmp_path / "single" / "code_objects").glob("*stateupdater_codeobject*.cpp")
+    text = path.read_text()
+    step = text[text.index("// vector code") :]
+    assert "0.5f" in step and "_exp(" in step and "double" not in step
+
+
+def test_exact_times_are_refused_in_single_precision() -> None:
+    prefs.core.default_float_dtype = np.float32
+    message = r"spike_timing = 'precise' needs double precision, and .* float32, .* Use 'grid'"
+    with pytest.raises(ValueError, match=message):
+        make(LIF).template(I=50 * pA, spike_timing="precise")
