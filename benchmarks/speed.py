@@ -91,7 +91,7 @@ STYLES: dict[str, dict[str, Any]] = {
     BY_HAND: {"color": "#D55E00", "marker": "s", "ls": "--"},
     OURS: {"color": "#0072B2", "marker": "o", "ls": "-"},
     PRECISE: {"color": "#56B4E9", "marker": "D", "ls": "-", "mfc": "white"},
-    SINGLE: {"color": "#0072B2", "marker": "v", "ls": "-.", "mfc": "white"},
+    SINGLE: {"color": "#0072B2", "marker": "v", "ls": "", "mfc": "white", "ms": 8},
     TWO: {"color": "#0072B2", "marker": "^", "ls": "", "mfc": "white", "ms": 8},
     FUSED: {"color": "#000000", "marker": ".", "ls": ":"},
     CONEX: {"color": "#009E73", "marker": "x", "ls": "", "ms": 8, "mew": 2},

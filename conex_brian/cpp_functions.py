@@ -8,15 +8,13 @@ from __future__ import annotations
 
 #: A maximum and a minimum, which processors have instructions for; nan stays nan, as in numpy.
 CLIP = """
+template <typename T> struct _bound { typedef double type; };
+template <> struct _bound<float> { typedef float type; };
 template <typename T>
-static inline T _clip(const T value, const double low, const double high)
+static inline T _clip(const T value, const typename _bound<T>::type low,
+                      const typename _bound<T>::type high)
 {
     const T raised = low > value ? low : value;
-    return high < raised ? high : raised;
-}
-static inline float _clip(const float value, const float low, const float high)
-{
-    const float raised = low > value ? low : value;
     return high < raised ? high : raised;
 }
 """
@@ -53,6 +51,17 @@ static inline double _exp(const double x)
     __builtin_memcpy(&y, &bits, 8);
     return x < -708.396418532264 ? 0.0 : x > 709.782712893384 ? (double)INFINITY : y;
 }
+#else
+static inline double _exp(const double x) { return std::exp(x); }
+#endif
+template <typename T>
+static inline double _exp(const T x) { return _exp((double)x); }
+"""
+
+#: The same in single precision. In programs in double precision it has no place: there Brian2's
+#: quotients of whole numbers are single.
+EXP_SINGLE = """
+#if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__ARM_FEATURE_FMA)
 static inline float _exp(const float x)
 {
     const float shifted = __builtin_fmaf(x, 1.44269504f, 0x1.8p23f);
@@ -72,9 +81,6 @@ static inline float _exp(const float x)
     return x < -87.33654f ? 0.0f : x > 88.7228394f ? INFINITY : y;
 }
 #else
-static inline double _exp(const double x) { return std::exp(x); }
 static inline float _exp(const float x) { return std::exp(x); }
 #endif
-template <typename T>
-static inline double _exp(const T x) { return _exp((double)x); }
 """

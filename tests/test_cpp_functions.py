@@ -12,6 +12,7 @@ from brian2 import NeuronGroup, SpikeMonitor, device, ms, mV, pA, prefs, run, se
 
 from conex_brian import AELIF, LIF
 from conex_brian.devices import use_cpp
+from devices import FLAGS
 from neurons import make
 
 pytestmark = [
@@ -54,6 +55,20 @@ def test_the_exponential_is_right_to_two_units_in_the_last_place(
     np.testing.assert_array_equal(y[x < lowest * 1.0000001], 0)
     assert np.isnan(y[np.isnan(x)]).all() and y[x == 0].tolist() == [1, 1]
     assert np.max(np.abs(y[normal] / right[normal] - 1)) < 2 * kind.eps
+
+
+def test_quotients_of_whole_numbers_are_taken_as_they_are(quick_flags: list[str]) -> None:
+    prefs[FLAGS] = quick_flags
+    use_cpp()
+    group = NeuronGroup(3, "y : 1\nz : 1")
+    # In Brian2's C++ the quotient is single, and its bounds may be double or whole numbers.
+    group.run_regularly(
+        "y = exp((i + 1)/(i + 2)); z = clip((i + 1)/(i + 2), 0.7, i) + clip(i, 1, i/2)"
+    )
+    run(1 * ms)
+    quotients = np.float32([1, 2, 3]) / np.float32([2, 3, 4])
+    np.testing.assert_allclose(group.y, np.exp(quotients.astype(float)), rtol=1e-15)
+    np.testing.assert_allclose(group.z, [0 + 0, 0.7 + 0.5, 0.75 + 1], rtol=1e-6)
 
 
 def simulated(directory: Path) -> tuple[np.ndarray, np.ndarray]:
