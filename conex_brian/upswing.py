@@ -71,16 +71,22 @@ def constants(own_step: bool) -> dict[str, str]:
     return texts
 
 
-def series(x: str) -> str:
-    """Return ``-log(1 - x)`` for stages, where x is at most 1/8 while it matters, as text."""
-    return f"{x}*(1 + {x}*(0.5 + {x}*(1.0/3 + {x}*(0.25 + {x}*0.2))))"
+def series(code: list[str], x: str) -> str:
+    """Append what ``-log(1 - x)`` needs in stages, where x is at most 1/8 while it matters.
+
+    Return its text. Here and below powers are summed in pairs: a loop over neurons takes as long
+    as the longest chain of operations.
+    """
+    code.append(f"_square{x} = {x}*{x}")
+    return f"({x} + _square{x}*((0.5 + {x}/3) + _square{x}*(0.25 + 0.2*{x})))"
 
 
 def small_exponential(code: list[str], name: str, x: str) -> str:
     """Append what computes ``exp(x)`` for small x, and return its text."""
     code += [
         f"_x{name} = clip(0.25*({x}), -1.5, 1.5)",
-        f"_p{name} = 1 + _x{name}*(1 + _x{name}*(0.5 + _x{name}*(1.0/6 + _x{name}/24)))",
+        f"_y{name} = _x{name}*_x{name}",
+        f"_p{name} = (1 + _x{name}) + _y{name}*((0.5 + _x{name}/6) + _y{name}/24)",
         f"_q{name} = _p{name}*_p{name}",
     ]
     return f"_q{name}*_q{name}"
@@ -115,8 +121,9 @@ def step(
     """
     masked = f"{free}*" if free else ""
     middle = f"({time} + 0.5*{h})"
-    # The fall of q in each stage.
+    # The fall of q in each stage, and the least that is possible where time may run backwards.
     falls: dict[str, str] = {}
+    least, least_of_all = ("-inf", "-inf") if h == "dt" else ("-1", "-2")
 
     def named(name: str, text: str, v: str) -> str:
         if v == start:
@@ -138,16 +145,17 @@ def step(
 
     def stage(tag: str, before: str, part: str, now: str, exponential: str) -> None:
         # The exponential's part of this stage. Beyond 1, v blows up within the step.
-        code.append(f"_x{tag} = clip({part}*({falls[before]}), -1, 1)")
-        code.append(f"_v{tag} = _v + {part}*_k{before} + delta*{series(f'_x{tag}')}")
+        code.append(f"_x{tag} = clip({part}*({falls[before]}), {least}, 1)")
+        risen = series(code, f"_x{tag}")
+        code.append(f"_v{tag} = _v + {part}*_k{before} + delta*{risen}")
         others = {y: f"(_{y} + {part}*_m{y}_{before})" for y in flow.others}
         rates(tag, {"v": f"_v{tag}", **others}, now, exponential)
 
-    # The exponents' bounds change nothing: exp(-300) is nothing, exp(200) is beyond a spike.
+    # The exponents' bound changes nothing: exp(200) is beyond a spike.
     v = start or "_v"
-    exponential = named("_eA", f"exp(clip(({v} - theta_rh)/delta, -300, 200))", v)
+    exponential = named("_eA", f"exp(clip(({v} - theta_rh)/delta, -inf, 200))", v)
     rates("A", {"v": v, **{y: f"_{y}" for y in flow.others}}, time, exponential)
-    code.append("_g = exp(clip(0.5*_kA/delta, -200, 200))")
+    code.append("_g = exp(clip(0.5*_kA/delta, -inf, 200))")
     code.append(f"_eB = {exponential}*_g")
     stage("B", "A", "0.5", middle, "_eB")
     code.append(f"_eC = _eB*{small_exponential(code, 'r', '0.5*(_kB - _kA)/delta')}")
@@ -155,11 +163,12 @@ def step(
     code.append(f"_eD = _eB*_g*{small_exponential(code, 's', '(_kC - _kA)/delta')}")
     stage("D", "C", "1", f"({time} + {h})", "_eD")
     code += [
-        f"_x = clip(({falls['A']} + 2*{falls['B']} + 2*{falls['C']} + {falls['D']})/6, -2, 1)",
+        f"_fall = ({falls['A']} + 2*{falls['B']} + 2*{falls['C']} + {falls['D']})/6",
+        f"_x = clip(_fall, {least_of_all}, 1)",
         # -log(1 - x), exact to 1e-9 up to x = 1/4; beyond 1 it is a spike.
         "_z = _x/(2 - _x)",
         "_zz = _z*_z",
-        "_rise = 2*_z*(1 + _zz*(1.0/3 + _zz*(0.2 + _zz*(1.0/7 + _zz/9)))) + 700*int(_x >= 1)",
+        "_rise = 2*_z + 2*_z*_zz*((1.0/3 + _zz/5) + _zz*_zz*(1.0/7 + _zz/9)) + 700*int(_x >= 1)",
         "_n_v = _v + (_kA + 2*_kB + 2*_kC + _kD)/6 + delta*_rise",
         "_v = _n_v",
     ]
