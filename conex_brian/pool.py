@@ -31,12 +31,15 @@ STARTS = 10
 _LOST = (EOFError, OSError, pickle.UnpicklingError)
 
 #: What a worker starts with. Imports make no garbage; to look for it takes a fifth of their time,
-#: and to look through them again and again a third of what the first build takes.
+#: and to look through them again and again a third of what the first build takes. Brian2 imports
+#: pytest where it is, for its own tests: it is not, until Brian2 is imported.
 _MAIN = """
 import gc, sys
 gc.disable()
 sys.path[:] = {path!r}
+sys.modules["pytest"] = None
 import conex_brian.worker
+del sys.modules["pytest"]
 gc.freeze()
 gc.enable()
 from conex_brian.pool import serve

@@ -29,7 +29,9 @@ def double_again() -> Iterator[None]:
     prefs.core.default_float_dtype = before
 
 
-@pytest.mark.parametrize("precision", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "precision", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)]
+)
 def test_the_exponential_is_right_to_two_units_in_the_last_place(
     precision: type[np.floating],
 ) -> None:
@@ -82,7 +84,11 @@ def simulated(directory: Path) -> tuple[np.ndarray, np.ndarray]:
     return found
 
 
-def test_single_precision_gives_the_same_neurons_within_microvolts(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_single_precision_gives_the_same_neurons_within_microvolts(
+    tmp_path: Path, quick_flags: list[str]
+) -> None:
+    prefs[FLAGS] = quick_flags
     prefs.core.default_float_dtype = np.float64
     v, counts = simulated(tmp_path / "double")
     prefs.core.default_float_dtype = np.float32
