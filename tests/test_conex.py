@@ -156,7 +156,15 @@ def drawn(model: Model, dt: float, seed: int) -> Case:
 
 
 @needs_conex
-@pytest.mark.parametrize("dt", TIME_STEPS)
+@pytest.mark.parametrize(
+    ("device", "dt"),
+    [
+        *(("numpy", dt) for dt in TIME_STEPS),
+        pytest.param("cython", 0.1, marks=pytest.mark.slow),  # The same code for any dt.
+        ("cpp_standalone", 1.0),
+    ],
+    indirect=["device"],
+)
 def test_method_conex_repeats_live_conex_on_every_device(device: str, dt: float) -> None:
     cases = [drawn(case, dt, 100 + i) for i, case in enumerate(PARAMETERS)]
     assert all(len(case.current) == 2000 for case in cases)

@@ -57,7 +57,8 @@ def events_of_every_kind() -> list[np.ndarray]:
     return [*found, *(np.array(group.lows) for group in groups)]
 
 
-@pytest.mark.parametrize("threads", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 3])
 def test_events_are_brian2s_whatever_the_size_and_the_threads(
     threads: int, quick_flags: list[str]
 ) -> None:
