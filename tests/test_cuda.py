@@ -63,8 +63,8 @@ def _brian2_as_it_was() -> Iterator[None]:
 def network(recorded: str = "") -> tuple[Network, list[SpikeMonitor]]:
     """Return a network of all three models, on the grid and precise; one with a value a neuron.
 
-    nvcc takes ten seconds for each part of a program, so initial values are numbers, and only groups
-    whose names begin with ``recorded`` have monitors.
+    nvcc takes ten seconds for each part of a program, so initial values are numbers, and only
+    groups whose names begin with ``recorded`` have monitors.
     """
     groups, monitors = [], []
     for timing in ("grid", "precise"):
