@@ -27,7 +27,8 @@ class _SingleRenderer(CPPNodeRenderer):  # type: ignore[misc]
 
     def render_Constant(self, node: Any) -> str:
         text: str = super().render_Constant(node)
-        return f"{text}f" if isinstance(node.value, (float, np.floating)) else text
+        fraction = isinstance(node.value, (float, np.floating)) and np.isfinite(node.value)
+        return f"{text}f" if fraction else text
 
 
 class _Generator(CPPCodeGenerator):  # type: ignore[misc]

@@ -121,7 +121,8 @@ def step(
     """
     masked = f"{free}*" if free else ""
     middle = f"({time} + 0.5*{h})"
-    # The fall of q in each stage, and the least that is possible where time may run backwards.
+    # The fall of q in each stage. It is negative only where time runs backwards; a bound on one
+    # side is one instruction, constant bounds on both are six.
     falls: dict[str, str] = {}
     least, least_of_all = ("-inf", "-inf") if h == "dt" else ("-1", "-2")
 
