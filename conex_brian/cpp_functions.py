@@ -27,6 +27,18 @@ static inline T _clip(const T value, const typename _bound<T>::type low,
 #: it cannot undo that. Results below the smallest normal number are zero, as fast-math has it.
 EXP = """
 #if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__ARM_FEATURE_FMA)
+// p times two to the power in the lowest bits of shifted
+template <typename Bits, int digits, typename T>
+static inline T _scaled(const T p, const T shifted)
+{
+    Bits bits, power;
+    __builtin_memcpy(&bits, &p, sizeof bits);
+    __builtin_memcpy(&power, &shifted, sizeof power);
+    bits += power << digits;
+    T y;
+    __builtin_memcpy(&y, &bits, sizeof y);
+    return y;
+}
 static inline double _exp(const double x)
 {
     const double shifted = __builtin_fma(x, 1.4426950408889634, 0x1.8p52);
@@ -43,12 +55,7 @@ static inline double _exp(const double x)
     const double middle = __builtin_fma(c, r2, b);
     const double high = __builtin_fma(e, r2, d);
     const double p = __builtin_fma(high, r4*r4, __builtin_fma(middle, r4, low));
-    uint64_t bits, power;
-    __builtin_memcpy(&bits, &p, 8);
-    __builtin_memcpy(&power, &shifted, 8);
-    bits += power << 52;
-    double y;
-    __builtin_memcpy(&y, &bits, 8);
+    const double y = _scaled<uint64_t, 52>(p, shifted);
     return x < -708.396418532264 ? 0.0 : x > 709.782712893384 ? (double)INFINITY : y;
 }
 #else
@@ -72,12 +79,7 @@ static inline float _exp(const float x)
     const float b = __builtin_fmaf(0.00836878f, r, 0.04166839f);
     const float high = __builtin_fmaf(0.00138145f, r2, b);
     const float p = 1.0f + __builtin_fmaf(__builtin_fmaf(high, r2, a), r2, r);
-    uint32_t bits, power;
-    __builtin_memcpy(&bits, &p, 4);
-    __builtin_memcpy(&power, &shifted, 4);
-    bits += power << 23;
-    float y;
-    __builtin_memcpy(&y, &bits, 4);
+    const float y = _scaled<uint32_t, 23>(p, shifted);
     return x < -87.33654f ? 0.0f : x > 88.7228394f ? INFINITY : y;
 }
 #else
