@@ -34,6 +34,13 @@ _LINK = "codegen.cpp.extra_link_args"
 _READS = re.compile(r"\s*const \w+ \w+ = _ptr_\w+\[0\];")
 _STANDARD = "-std=c++17"
 
+#: What a source defines that needs nothing of Thrust, and what such a source must not mention.
+_NO_THRUST = "CONEX_BRIAN_NO_THRUST"
+_THRUST = re.compile(r"thrust|dynamic_array")
+_THRUST_LINES = re.compile(r"^(?:#include <thrust/|extern thrust::).*\n", re.MULTILINE)
+#: Where the memory on the GPU lies that one kind of event alternates between.
+_POINTERS = re.compile(r"thrust::host_vector<(\w+) ?\*>")
+
 
 class CUDADevice(CUDAStandaloneDevice):  # type: ignore[misc]
     """CUDA as `conex_brian.devices.use_cuda` selects it.
@@ -102,6 +109,25 @@ class CUDADevice(CUDAStandaloneDevice):  # type: ignore[misc]
         with preferences(changes):
             super().build(directory, results_directory, **options)
 
+    def generate_main_source(self, writer: Any) -> None:
+        """Write the first of the sources: all go through `lean`."""
+        write = writer.write
+
+        def write_lean(name: str, contents: Any) -> None:
+            if name.endswith(".*"):  # Both files of a code object: they come back one by one.
+                write(name, contents)
+            else:
+                write(name, lean(name, contents))
+
+        writer.write = write_lean
+        super().generate_main_source(writer)
+
+    def copy_source_files(self, writer: Any, directory: str) -> None:
+        """Copy Brian2CUDA's own files, of which one includes Thrust for all."""
+        super().copy_source_files(writer, directory)
+        path = Path(directory) / "brianlib" / "cuda_utils.h"
+        path.write_text(lean(path.name, path.read_text()))
+
     def generate_makefile(self, writer: Any, *arguments: Any, **options: Any) -> None:
         """Write the makefile, for the C++ that CUDA's headers need since version 13."""
         super().generate_makefile(writer, *arguments, **options)
@@ -132,6 +158,20 @@ def declared_once(code: str) -> str:
             seen.clear()
         lines.append(line)
     return code[: len(code) - len(kernel)] + "\n".join(lines) if mark else code
+
+
+def lean(name: str, contents: str) -> str:
+    """Return a source or header such that only sources with arrays that grow include Thrust.
+
+    To read Thrust takes nvcc three quarters of the time that a source of Brian2CUDA takes, and all
+    included it for the sake of a vector of pointers.
+    """
+    contents = _POINTERS.sub(r"std::vector<\1*>", contents)
+    if name.endswith(".h"):
+        return _THRUST_LINES.sub(rf"#ifndef {_NO_THRUST}\n\g<0>#endif\n", contents)
+    if name.endswith(".cu") and not _THRUST.search(contents):
+        return f"#define {_NO_THRUST}\n{contents}"
+    return contents
 
 
 def _modern(flags: list[str]) -> list[str]:

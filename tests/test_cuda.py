@@ -44,6 +44,7 @@ LINEAR = {
     "v_rest": -71 * mV,
 }  # fmt: skip
 EXPONENTIAL = {**LINEAR, "threshold": -31 * mV, "delta": 2.1 * mV, "theta_rh": -51 * mV}
+TIMINGS = ("grid", "precise")
 ADAPTIVE = {**EXPONENTIAL, "alpha": 0.3 * nS, "beta": 6 * pA, "w_tau": 90 * ms}
 
 
@@ -67,7 +68,7 @@ def network(recorded: str = "") -> tuple[Network, list[SpikeMonitor]]:
     groups whose names begin with ``recorded`` have monitors.
     """
     groups, monitors = [], []
-    for timing in ("grid", "precise"):
+    for timing in TIMINGS:
         options: dict[str, Any] = {"spike_timing": timing}
         many = ELIF(**EXPONENTIAL, init_v=-71 * mV).replace(tau=np.linspace(15, 25, 30) * ms)
         some = [
@@ -99,11 +100,53 @@ def test_all_models_compile_without_a_gpu(tmp_path: Path) -> None:
     brian2.device.build(run=False)
     program = tmp_path / "project" / "main"
     assert program.is_file()
+    # Thrust takes most of nvcc's time: monitors need it, and the file that holds all arrays.
+    sources = [path for path in program.parent.rglob("*.cu") if path.stat().st_size]
+    heavy = {path.name for path in sources if not _without_thrust(path)}
+    assert heavy == {"objects.cu", *(f"aelif_{t}_spikes_codeobject.cu" for t in TIMINGS)}
+    assert len(sources) > 30
     needed = subprocess.run(["ldd", str(program)], capture_output=True, text=True).stdout
     assert "not found" not in needed
     if not has_gpu():
         with pytest.raises(RuntimeError, match="There is no GPU to run on"):
             brian2.device.run()
+
+
+def _without_thrust(source: Path) -> bool:
+    return source.read_text().startswith("#define CONEX_BRIAN_NO_THRUST\n")
+
+
+@needs_brian2cuda
+def test_a_source_includes_thrust_if_it_mentions_it() -> None:
+    from conex_brian.cuda_device import lean
+
+    header = """#include <vector>
+#include <thrust/device_vector.h>
+extern thrust::host_vector<int32_t*> dev_array_a__spikespace;
+extern thrust::device_vector<double> dev_dynamic_array_b_t;
+extern double x;
+"""
+    assert (
+        lean("objects.h", header)
+        == """#include <vector>
+#ifndef CONEX_BRIAN_NO_THRUST
+#include <thrust/device_vector.h>
+#endif
+extern std::vector<int32_t*> dev_array_a__spikespace;
+#ifndef CONEX_BRIAN_NO_THRUST
+extern thrust::device_vector<double> dev_dynamic_array_b_t;
+#endif
+extern double x;
+"""
+    )
+    step = "void step() { kernel<<<1, 9>>>(dev_array_a__spikespace[0]); }\n"
+    assert lean("step.cu", step) == f"#define CONEX_BRIAN_NO_THRUST\n{step}"
+    for name, text in (
+        ("spikes.cu", "void spikes() { dev_dynamic_array_b_t.push_back(0.1); }\n"),
+        ("sort.cu", "#include <thrust/sort.h>\n"),
+        ("makefile", "PROGRAM = main\n"),
+    ):
+        assert lean(name, text) == text
 
 
 @needs_brian2cuda
