@@ -59,6 +59,7 @@ autosummary_generate = ["api.rst"]
 autodoc_typehints = "none"  # the docstrings say it in words
 autodoc_member_order = "bysource"
 
+brian2.prefs.codegen.target = "numpy"  # each plot runs once: to compile would take longer
 plot_formats = [("png", 150)]
 plot_html_show_formats = False
 plot_html_show_source_link = False

@@ -583,10 +583,9 @@ def test_a_second_process_with_other_values_compiles_nothing(
 @pytest.mark.slow
 def test_eight_processes_at_once_all_finish_right(cache: Path) -> None:
     taus = [20, 11, 13, 17, 9, 23, 8, 31]
-    for _ in range(2):
-        running = [start(cache, tau) for tau in taus]
-        for process, tau in zip(running, taus, strict=True):
-            assert "build cache" not in finish(process, tau)
+    running = [start(cache, tau) for tau in taus]
+    for process, tau in zip(running, taus, strict=True):
+        assert "build cache" not in finish(process, tau)
     assert [path.suffix for path in cache.iterdir()] == [".program"] * 2
 
 
@@ -596,7 +595,7 @@ def test_killed_builds_leave_nothing_wrong(cache: Path, tmp_path: Path) -> None:
     """CONEX_BRIAN_KILLS says how many; half of them in one and the same directory."""
     chance = random.Random(5)
     taus = [20, 11, 13, 17, 9, 23, 8, 31]
-    for number in range(int(os.environ.get("CONEX_BRIAN_KILLS", "6"))):
+    for number in range(int(os.environ.get("CONEX_BRIAN_KILLS", "4"))):
         place = [tmp_path / "project"] if number % 2 else []
         process = start(cache, chance.choice(taus), *place, TMPDIR=str(tmp_path))
         time.sleep(chance.uniform(0.5, 5))

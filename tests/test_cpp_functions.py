@@ -29,9 +29,8 @@ def double_again() -> Iterator[None]:
     prefs.core.default_float_dtype = before
 
 
-@pytest.mark.parametrize(
-    "precision", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", [np.float64, np.float32])
 def test_the_exponential_is_right_to_two_units_in_the_last_place(
     precision: type[np.floating],
 ) -> None:
@@ -59,6 +58,7 @@ def test_the_exponential_is_right_to_two_units_in_the_last_place(
     assert np.max(np.abs(y[normal] / right[normal] - 1)) < 2 * kind.eps
 
 
+@pytest.mark.slow
 def test_quotients_of_whole_numbers_are_taken_as_they_are(quick_flags: list[str]) -> None:
     prefs[FLAGS] = quick_flags
     use_cpp()

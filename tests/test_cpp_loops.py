@@ -113,6 +113,7 @@ def test_only_a_variable_of_the_neuron_itself_is_independent() -> None:
     assert not independent(variables, {**group.variables.indices, "v": "_idx"})
 
 
+@pytest.mark.slow
 def test_clip_is_numpys(quick_flags: list[str]) -> None:
     inf, nan = np.inf, np.nan
     values = np.array([-inf, -3, -0.5, 0, 0.5, 3, inf, nan])

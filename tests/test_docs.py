@@ -31,7 +31,7 @@ CODE = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", flags=re.M | re.S)
 INCLUDE = re.compile(r"^```\{include\} (\S+)\n(.*?)^```$", flags=re.M | re.S)
 
 #: What takes more than a few seconds.
-SLOW = {"presets", "precise", "patterns", "phase_planes", "input", "from_brian2"}
+SLOW = {"own_model", "presets", "precise", "patterns", "phase_planes", "input", "from_brian2"}
 
 #: What a page needs besides the library; a page without code has no test.
 COMPILES = {"devices", "sweeps"}

@@ -42,6 +42,7 @@ def numbers(pattern: str, text: str) -> list[float]:
     return [float(number) for number in ([found] if isinstance(found, str) else found)]
 
 
+@pytest.mark.slow
 def test_quickstart(tmp_path: Path) -> None:
     printed = run_example("quickstart", tmp_path)
     line = r"(?m)^{} +([\d.]+) Hz, intervals: first ([\d.]+) ms, last ([\d.]+) ms$"
@@ -230,6 +231,7 @@ def test_nest_cross_check(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("nest") is not None, reason="NEST is installed")
+@pytest.mark.slow
 def test_without_nest_its_times_are_read_from_a_file_and_none_can_be_recorded(
     tmp_path: Path,
 ) -> None:

@@ -115,7 +115,7 @@ def test_brette_gerstner_fires_eight_times_wherever_the_threshold_is(method: str
     np.testing.assert_array_equal(spikes.count, 8)
 
 
-@pytest.mark.parametrize("dt", [0.1, 0.05, 0.02])
+@pytest.mark.parametrize("dt", [0.1, 0.05, pytest.param(0.02, marks=pytest.mark.slow)])
 def test_on_the_grid_each_interval_is_late_by_less_than_a_step(dt: float) -> None:
     group = BG2005.group(1, I=1 * nA, dt=dt * ms)
     spikes = SpikeMonitor(group)

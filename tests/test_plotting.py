@@ -97,7 +97,9 @@ def test_on_the_grid_a_spike_is_drawn_where_brian2_stamps_it() -> None:
     assert len(x) == 800 + 3 * spikes.count[2]
 
 
-@pytest.mark.parametrize(("method", "step"), [("rk4", 1), ("rk2", 1), ("euler", 0.5)])
+@pytest.mark.parametrize(
+    ("method", "step"), [("rk4", 1), pytest.param("rk2", 1, marks=pytest.mark.slow), ("euler", 0.5)]
+)
 def test_between_spikes_time_and_v_only_rise(method: str, step: float) -> None:
     # A precise spike may lie before the step that Brian2 finds it in, or after: a sample on the
     # wrong side of the reset would show as a tooth. Each of these neurons rises from its reset.

@@ -475,7 +475,8 @@ def test_kicks_in_the_upswing_of_an_exponential_neuron(dt: float) -> None:
     )
 
 
-@pytest.mark.parametrize("dt", [pytest.param(0.1, marks=pytest.mark.slow), 0.5])
+@pytest.mark.slow
+@pytest.mark.parametrize("dt", [0.1, 0.5])
 def test_exponential_neurons_with_a_smooth_current(dt: float) -> None:
     # By an expression of t, and by a synaptic current that decays.
     defaultclock.dt = dt * ms

@@ -142,6 +142,7 @@ def test_every_spike_of_a_recurrent_network(seed: int) -> None:
     assert np.nanmax(alone) < 1e-8
 
 
+@pytest.mark.slow
 def test_no_interval_of_the_network_is_shorter_than_the_delay_and_a_step() -> None:
     found = spike_times(BEST, 0.5, 50.0)
     assert min(np.diff(times).min() for times in found if len(times) > 1) > T_REF

@@ -449,7 +449,10 @@ def test_killed_workers_lose_nothing(tmp_path: Path) -> None:
         time.sleep(chance.uniform(0, 0.5))
         workers = children(process.pid)
         if workers and parts(tmp_path):
-            os.kill(chance.choice(workers), signal.SIGKILL)
+            try:
+                os.kill(chance.choice(workers), signal.SIGKILL)
+            except ProcessLookupError:  # It had ended already.
+                continue
             killed += 1
             before = parts(tmp_path)
             if killed % 4 == 0:  # Let some points be finished in between.
@@ -472,7 +475,7 @@ def test_killed_workers_lose_nothing(tmp_path: Path) -> None:
 def test_a_killed_sweep_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
     seen = 0
     for _ in range(3):
-        process = start(tmp_path, executor=2, build="noisy", times=20)
+        process = start(tmp_path, executor=2, build="noisy", times=8)
         had = parts(tmp_path)
         wait_for(lambda had=had: parts(tmp_path) > had, process)
         workers = children(process.pid)
@@ -485,7 +488,7 @@ def test_a_killed_sweep_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
         stored = len(pandas.read_parquet(tmp_path / "results"))
         assert stored > seen
         seen = stored
-    assert same(run(noisy, POINTS * 20, resume=tmp_path / "results"), run(noisy, POINTS * 20))
+    assert same(run(noisy, POINTS * 8, resume=tmp_path / "results"), run(noisy, POINTS * 8))
 
 
 @pytest.fixture
