@@ -24,7 +24,8 @@ static inline T _clip(const T value, const typename _bound<T>::type low,
 #: The polynomials in ``r`` are those of least relative error: 3.7e-18 and 3e-9. They are summed in
 #: pairs (Estrin), since a loop waits for the longest chain. Adding ``1.5*2**52`` rounds to a whole
 #: number and leaves it in the lowest bits; fast-math does not look into a fused multiply-add, so
-#: it cannot undo that. Results below the smallest normal number are zero, as fast-math has it.
+#: it cannot undo that. Results below the smallest normal number are zero, as fast-math has it; one
+#: choice after the other, since gcc makes two more comparisons of a choice within a choice.
 EXP = """
 #if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__ARM_FEATURE_FMA)
 // p times two to the power in the lowest bits of shifted
@@ -56,7 +57,8 @@ static inline double _exp(const double x)
     const double high = __builtin_fma(e, r2, d);
     const double p = __builtin_fma(high, r4*r4, __builtin_fma(middle, r4, low));
     const double y = _scaled<uint64_t, 52>(p, shifted);
-    return x < -708.396418532264 ? 0.0 : x > 709.782712893384 ? (double)INFINITY : y;
+    const double z = x < -708.396418532264 ? 0.0 : y;
+    return x > 709.782712893384 ? (double)INFINITY : z;
 }
 #else
 static inline double _exp(const double x) { return std::exp(x); }
@@ -80,7 +82,8 @@ static inline float _exp(const float x)
     const float high = __builtin_fmaf(0.00138145f, r2, b);
     const float p = 1.0f + __builtin_fmaf(__builtin_fmaf(high, r2, a), r2, r);
     const float y = _scaled<uint32_t, 23>(p, shifted);
-    return x < -87.33654f ? 0.0f : x > 88.7228394f ? INFINITY : y;
+    const float z = x < -87.33654f ? 0.0f : y;
+    return x > 88.7228394f ? INFINITY : z;
 }
 #else
 static inline float _exp(const float x) { return std::exp(x); }

@@ -8,6 +8,9 @@ import pytest
 OPENMP = "devices.cpp_standalone.openmp_threads"
 FLAGS = "codegen.cpp.extra_compile_args_gcc"
 
+#: Brian2's own flags but -O3 -march=native: the same mathematics, half the time to compile.
+QUICK_FLAGS = ["-w", "-O1", "-ffast-math", "-fno-finite-math-only", "-std=c++17"]
+
 #: Cython compiles for long on a new machine: C++ standalone shows the same mathematics compiled.
 DEVICES = ["numpy", pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
 

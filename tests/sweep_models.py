@@ -25,12 +25,11 @@ from brian2 import (
 
 from conex_brian import LIF, Experiment, grid
 from conex_brian.devices import use_cpp
+from devices import QUICK_FLAGS
 
 LEAKY = LIF(R=11 * Mohm, threshold=-51 * mV, tau=9 * ms, v_reset=-66 * mV, v_rest=-64 * mV)
 
 POINTS = grid(tau=[7, 13] * ms, I=[1.1, 1.9, 2.4] * nA)
-
-QUICK_FLAGS = ["-w", "-O1", "-ffast-math", "-fno-finite-math-only", "-std=c++17"]
 
 
 def count(tau: float, current: float, duration: float, dt: float = 0.1) -> int:

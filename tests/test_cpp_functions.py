@@ -12,7 +12,7 @@ from brian2 import NeuronGroup, SpikeMonitor, device, ms, mV, pA, prefs, run, se
 
 from conex_brian import AELIF, LIF
 from conex_brian.devices import use_cpp
-from devices import FLAGS
+from devices import FLAGS, QUICK_FLAGS
 from neurons import make
 
 pytestmark = [
@@ -59,8 +59,8 @@ def test_the_exponential_is_right_to_two_units_in_the_last_place(
 
 
 @pytest.mark.slow
-def test_quotients_of_whole_numbers_are_taken_as_they_are(quick_flags: list[str]) -> None:
-    prefs[FLAGS] = quick_flags
+def test_quotients_of_whole_numbers_are_taken_as_they_are() -> None:
+    prefs[FLAGS] = QUICK_FLAGS
     use_cpp()
     group = NeuronGroup(3, "y : 1\nz : 1")
     # In Brian2's C++ the quotient is single, and its bounds may be double or whole numbers.
@@ -85,10 +85,8 @@ def simulated(directory: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.slow
-def test_single_precision_gives_the_same_neurons_within_microvolts(
-    tmp_path: Path, quick_flags: list[str]
-) -> None:
-    prefs[FLAGS] = quick_flags
+def test_single_precision_gives_the_same_neurons_within_microvolts(tmp_path: Path) -> None:
+    prefs[FLAGS] = QUICK_FLAGS
     prefs.core.default_float_dtype = np.float64
     v, counts = simulated(tmp_path / "double")
     prefs.core.default_float_dtype = np.float32

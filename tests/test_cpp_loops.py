@@ -22,7 +22,7 @@ from brian2 import (
 import conex_brian
 from conex_brian.cpp_loops import independent
 from conex_brian.devices import use_cpp
-from devices import FLAGS
+from devices import FLAGS, QUICK_FLAGS
 from neurons import adaptive_model, random_adaptive
 from reference import exponential_spike_times, leaky_spike_times
 from test_precise import CLOSED_FORM, assert_same_spikes, leaky_model, random_leaky
@@ -59,21 +59,19 @@ def events_of_every_kind() -> list[np.ndarray]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 3])
-def test_events_are_brian2s_whatever_the_size_and_the_threads(
-    threads: int, quick_flags: list[str]
-) -> None:
+def test_events_are_brian2s_whatever_the_size_and_the_threads(threads: int) -> None:
     wanted = events_of_every_kind()
     assert all(part.size for part in wanted)
     # Some blocks have many events, some steps have none.
     assert max(len(part[0]) for part in wanted[:6]) > 10_000
-    prefs[FLAGS] = quick_flags
+    prefs[FLAGS] = QUICK_FLAGS
     use_cpp(threads=threads)
     for got, expected in zip(events_of_every_kind(), wanted, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
-def test_a_random_threshold_is_drawn_once_a_neuron_and_step(quick_flags: list[str]) -> None:
-    prefs[FLAGS] = quick_flags
+def test_a_random_threshold_is_drawn_once_a_neuron_and_step() -> None:
+    prefs[FLAGS] = QUICK_FLAGS
     use_cpp()
     seed(4)
     group = NeuronGroup(5000, "p : 1 (shared)", threshold="rand() < p")
@@ -114,11 +112,11 @@ def test_only_a_variable_of_the_neuron_itself_is_independent() -> None:
 
 
 @pytest.mark.slow
-def test_clip_is_numpys(quick_flags: list[str]) -> None:
+def test_clip_is_numpys() -> None:
     inf, nan = np.inf, np.nan
     values = np.array([-inf, -3, -0.5, 0, 0.5, 3, inf, nan])
     bounds = [(-1, 1), (-inf, 0.25), (0.25, inf), (1, -1), (-inf, inf)]
-    prefs[FLAGS] = quick_flags
+    prefs[FLAGS] = QUICK_FLAGS
     use_cpp()
     group = NeuronGroup(len(values), "".join(f"y{k} : 1\n" for k in range(len(bounds))) + "x : 1")
     group.x = values

@@ -34,11 +34,11 @@ from brian2 import (
 )
 from brian2.devices.device import reset_device
 
-import sweep_models
 from conex_brian import AELIF, Experiment, grid, neuron_grid, spike_monitor, sweep
 from conex_brian.devices import use_cpp
 from conex_brian.points import make_points
 from conex_brian.sweeps import SweepError, SweepInterrupted
+from devices import QUICK_FLAGS
 from neurons import SI, make
 from sweep_models import LEAKY, POINTS, clockwork, count, mishaps, noisy, noisy_cpp, same, slow
 
@@ -220,7 +220,7 @@ def nothing() -> Experiment:
 def test_standalone_programs_give_the_same_bits_and_are_built_once(tmp_path: Path) -> None:
     one = run(noisy_cpp, POINTS)
     assert type(brian2.get_device()).__name__ == "RuntimeDevice"
-    assert prefs.codegen.cpp.extra_compile_args_gcc != sweep_models.QUICK_FLAGS
+    assert prefs.codegen.cpp.extra_compile_args_gcc != QUICK_FLAGS
     assert len(set(one["spikes"])) > 3 and len(set(one["weights"])) == 1
     assert len(set(one["seed"])) == 6
     assert same(run(noisy_cpp, POINTS, executor=2), one)
@@ -245,7 +245,7 @@ def test_standalone_programs_give_the_same_bits_and_are_built_once(tmp_path: Pat
 def test_standalone_runs_are_those_of_the_closed_form() -> None:
     """Also with values of single neurons and synapses, a run before, and Brian2's own device."""
     flags = prefs.codegen.cpp.extra_compile_args_gcc
-    prefs.codegen.cpp.extra_compile_args_gcc = sweep_models.QUICK_FLAGS
+    prefs.codegen.cpp.extra_compile_args_gcc = QUICK_FLAGS
 
     def build() -> Experiment:
         group = LEAKY.group(I=[1.5, 1.5, 1.5] * nA)
@@ -541,7 +541,7 @@ def test_exact_spike_times_follow_what_is_varied(several: bool, standalone: bool
 
     def build() -> Experiment:
         if standalone:
-            prefs.codegen.cpp.extra_compile_args_gcc = sweep_models.QUICK_FLAGS
+            prefs.codegen.cpp.extra_compile_args_gcc = QUICK_FLAGS
             use_cpp()
         group, spikes = at(40 * ms, -49 * mV)
         return Experiment(

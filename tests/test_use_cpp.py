@@ -32,7 +32,7 @@ from brian2.utils.logger import catch_logs
 
 from conex_brian import AELIF, LIF, compilers
 from conex_brian.devices import use_cpp
-from devices import FLAGS
+from devices import FLAGS, QUICK_FLAGS
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
@@ -83,31 +83,10 @@ def check_same(one: dict[str, Any], two: dict[str, Any]) -> None:
 
 @needs_compiler
 @pytest.mark.slow
-def test_several_runs_synapses_and_monitors_do_as_in_the_runtime(quick_flags: list[str]) -> None:
+def test_several_runs_synapses_and_monitors_do_as_in_the_runtime_whatever_the_threads() -> None:
     expected = simulate(build=False)
-    prefs[FLAGS] = quick_flags
-    use_cpp(build_on_run=False)
-    check_same(simulate(build=True), expected)
-
-
-@needs_compiler
-@pytest.mark.slow
-def test_the_spikes_are_those_of_brian2s_own_device_whatever_the_threads(
-    tmp_path: Path, quick_flags: list[str]
-) -> None:
-    as_they_are = prefs[FLAGS]
-    prefs[FLAGS] = quick_flags
-    set_device("cpp_standalone", directory=str(tmp_path), build_on_run=False)
-    build = brian2.device.build
-    expected: dict[str, Any] = {}
-    brian2.get_device().build = lambda: build(directory=str(tmp_path))
-    try:
-        expected = simulate(build=True)
-    finally:
-        del brian2.get_device().build
-    brian2.device.reinit()
     # 3 divides neither 40 neurons nor 40 synapses.
-    for threads, flags in ((1, as_they_are), (3, quick_flags)):
+    for threads, flags in ((1, prefs[FLAGS]), (3, QUICK_FLAGS)):
         prefs[FLAGS] = flags
         use_cpp(threads, build_on_run=False)
         check_same(simulate(build=True), expected)
