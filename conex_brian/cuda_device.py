@@ -36,6 +36,7 @@ _STANDARD = "-std=c++17"
 
 #: What a source defines that needs nothing of Thrust, and what such a source must not mention.
 _NO_THRUST = "CONEX_BRIAN_NO_THRUST"
+_DEFINITION = f"#define {_NO_THRUST}\n"
 _THRUST = re.compile(r"thrust|dynamic_array")
 _THRUST_LINES = re.compile(r"^(?:#include <thrust/|extern thrust::).*\n", re.MULTILINE)
 #: Where the memory on the GPU lies that one kind of event alternates between.
@@ -128,6 +129,18 @@ class CUDADevice(CUDAStandaloneDevice):  # type: ignore[misc]
         path = Path(directory) / "brianlib" / "cuda_utils.h"
         path.write_text(lean(path.name, path.read_text()))
 
+    def generate_codeobj_source(self, writer: Any) -> None:
+        """Write code objects; the few lines that each runs after all others go into one source."""
+        super().generate_codeobj_source(writer)
+        last = sorted(name for name in writer.source_files if "/after_run_" in name)
+        paths = [Path(writer.project_dir) / name for name in last]
+        texts = [path.read_text().removeprefix(_DEFINITION) for path in paths]
+        if len(last) > 1 and not any("namespace {" in text for text in texts):
+            writer.source_files.difference_update(last)
+            for path in paths:
+                path.unlink()
+            writer.write("code_objects/after_run.cu", "\n".join(texts))
+
     def generate_makefile(self, writer: Any, *arguments: Any, **options: Any) -> None:
         """Write the makefile, for the C++ that CUDA's headers need since version 13."""
         super().generate_makefile(writer, *arguments, **options)
@@ -170,7 +183,7 @@ def lean(name: str, contents: str) -> str:
     if name.endswith(".h"):
         return _THRUST_LINES.sub(rf"#ifndef {_NO_THRUST}\n\g<0>#endif\n", contents)
     if name.endswith(".cu") and not _THRUST.search(contents):
-        return f"#define {_NO_THRUST}\n{contents}"
+        return f"{_DEFINITION}{contents}"
     return contents
 
 

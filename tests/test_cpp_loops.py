@@ -70,6 +70,7 @@ def test_events_are_brian2s_whatever_the_size_and_the_threads(threads: int) -> N
         np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_random_threshold_is_drawn_once_a_neuron_and_step() -> None:
     prefs[FLAGS] = QUICK_FLAGS
     use_cpp()
