@@ -36,7 +36,9 @@ _STANDARD = "-std=c++17"
 
 #: What a source defines that needs nothing of Thrust, and what such a source must not mention.
 _NO_THRUST = "CONEX_BRIAN_NO_THRUST"
-_DEFINITION = f"#define {_NO_THRUST}\n"
+#: The first line of a source. Others have one too, so that no object is used that Brian2CUDA's own
+#: device has made in the same directory, with another type of vector.
+_WITHOUT, _WITH = f"#define {_NO_THRUST}\n", "#define CONEX_BRIAN_THRUST\n"
 _THRUST = re.compile(r"thrust|dynamic_array")
 _THRUST_LINES = re.compile(r"^(?:#include <thrust/|extern thrust::).*\n", re.MULTILINE)
 #: Where the memory on the GPU lies that one kind of event alternates between.
@@ -134,7 +136,7 @@ class CUDADevice(CUDAStandaloneDevice):  # type: ignore[misc]
         super().generate_codeobj_source(writer)
         last = sorted(name for name in writer.source_files if "/after_run_" in name)
         paths = [Path(writer.project_dir) / name for name in last]
-        texts = [path.read_text().removeprefix(_DEFINITION) for path in paths]
+        texts = [path.read_text().removeprefix(_WITHOUT).removeprefix(_WITH) for path in paths]
         if len(last) > 1 and not any("namespace {" in text for text in texts):
             writer.source_files.difference_update(last)
             for path in paths:
@@ -182,8 +184,8 @@ def lean(name: str, contents: str) -> str:
     contents = _POINTERS.sub(r"std::vector<\1*>", contents)
     if name.endswith(".h"):
         return _THRUST_LINES.sub(rf"#ifndef {_NO_THRUST}\n\g<0>#endif\n", contents)
-    if name.endswith(".cu") and not _THRUST.search(contents):
-        return f"{_DEFINITION}{contents}"
+    if name.endswith(".cu"):
+        return f"{_WITH if _THRUST.search(contents) else _WITHOUT}{contents}"
     return contents
 
 

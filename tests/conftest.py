@@ -26,12 +26,13 @@ BrianLogger.suppress_name("resolution_conflict")
 HEADERS = """algorithm climits cmath csignal cstdlib ctime fstream iostream iterator limits map
 random set sstream string tuple utility vector"""
 
-#: A g++ that reads them once for each set of flags.
+#: A g++ that reads them once for each set of flags; what Brian2 asks about a single flag, what nvcc
+#: asks for, and what is no compilation of C++ go to the real one as they are.
 COMPILER = """#!/bin/sh
 flags=; last=; source=; compile=
 for word; do
     case "$word" in
-        -MM | -E | -x) exec '{real}' "$@" ;;
+        -MM | -E | -x | */flag_test.cpp) exec '{real}' "$@" ;;
         -c) compile=yes ;;
         *.cpp) source=yes ;;
         -I* | -o | *.o) ;;
@@ -71,12 +72,15 @@ def _brian_defaults() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _standard_headers_are_read_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Put `COMPILER` first in PATH, where g++ is GNU's."""
+def real_compiler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None]:
+    """Put `COMPILER` first in PATH, where g++ is GNU's; return where g++ is.
+
+    Its programs are not for the user's build cache: it is another compiler each time.
+    """
     real = shutil.which("g++")
     said = subprocess.run([real, "--version"], capture_output=True, text=True) if real else None
     if said is None or "Free Software Foundation" not in said.stdout:
-        yield
+        yield real
         return
     folder = tmp_path_factory.mktemp("compiler")
     header = folder / "standard.h"
@@ -86,7 +90,8 @@ def _standard_headers_are_read_once(tmp_path_factory: pytest.TempPathFactory) ->
     program.chmod(0o755)
     with pytest.MonkeyPatch.context() as context:
         context.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-        yield
+        context.setenv(build_cache.DIRECTORY_VARIABLE, str(folder / "cache"))
+        yield real
     shutil.rmtree(folder)  # 50 MB for each set of flags.
 
 

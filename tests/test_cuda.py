@@ -144,9 +144,9 @@ extern double x;
     for name, text in (
         ("spikes.cu", "void spikes() { dev_dynamic_array_b_t.push_back(0.1); }\n"),
         ("sort.cu", "#include <thrust/sort.h>\n"),
-        ("makefile", "PROGRAM = main\n"),
     ):
-        assert lean(name, text) == text
+        assert lean(name, text) == f"#define CONEX_BRIAN_THRUST\n{text}"
+    assert lean("makefile", "PROGRAM = main\n") == "PROGRAM = main\n"
 
 
 @needs_brian2cuda
