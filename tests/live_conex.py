@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
+import pytest
 from numpy.typing import ArrayLike
 
 from oracle import PARAMETERS, Model, Steps
@@ -32,6 +33,14 @@ def missing_packages() -> tuple[str, ...]:
     """The packages that real CoNeX needs and that are not installed; imports none of them."""
     needed = ("torch", "pymonntorch", "conex")
     return tuple(name for name in needed if importlib.util.find_spec(name) is None)
+
+
+def needs_conex(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that runs real CoNeX: where that is not installed, it skips."""
+    missing = missing_packages()
+    reason = f"needs the packages {', '.join(missing)}"
+    marked: Callable[..., None] = pytest.mark.skipif(bool(missing), reason=reason)(test)
+    return pytest.mark.conex(marked)
 
 
 def load_conex() -> ModuleType:

@@ -26,15 +26,11 @@ from numpy.typing import ArrayLike
 from conex_brian import AELIF, ELIF, LIF, from_conex
 from devices import compiled_later
 from golden import load_golden
-from live_conex import build_conex, missing_packages, run_conex
+from live_conex import build_conex, needs_conex, run_conex
 from oracle import PARAMETERS, Floats, Model, Steps, conex_steps
 
 MODELS: dict[str, type[LIF]] = {"LIF": LIF, "ELIF": ELIF, "AELIF": AELIF}
 TIME_STEPS = (1.0, 0.5, 0.1)
-
-needs_conex = pytest.mark.skipif(
-    bool(missing_packages()), reason=f"needs the packages {', '.join(missing_packages())}"
-)
 
 
 @dataclass(frozen=True)

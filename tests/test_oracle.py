@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from golden import Golden, golden_names, load_golden
-from live_conex import missing_packages, run_conex
+from live_conex import needs_conex, run_conex
 from oracle import PARAMETERS, Floats, Model, Steps, conex_steps
 
 MODELS: tuple[Model, ...] = ("LIF", "ELIF", "AELIF")
@@ -98,7 +98,7 @@ def test_single_precision_conex_is_near(name: str) -> None:
     assert_close(steps.omega[golden.saved - 1], golden.omega_saved, 2e-6)
 
 
-@pytest.mark.skipif(bool(missing_packages()), reason=f"not installed: {missing_packages()}")
+@needs_conex
 @pytest.mark.parametrize("name", [*EXACT, *SINGLE])
 def test_records_are_what_conex_gives(name: str) -> None:
     golden = load_golden(name)

@@ -98,7 +98,8 @@ def test_on_the_grid_a_spike_is_drawn_where_brian2_stamps_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "step"), [("rk4", 1), pytest.param("rk2", 1, marks=pytest.mark.slow), ("euler", 0.5)]
+    ("method", "step"),
+    [*(pytest.param(name, 1, marks=pytest.mark.slow) for name in ("rk4", "rk2")), ("euler", 0.5)],
 )
 def test_between_spikes_time_and_v_only_rise(method: str, step: float) -> None:
     # A precise spike may lie before the step that Brian2 finds it in, or after: a sample on the

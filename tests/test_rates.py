@@ -197,6 +197,7 @@ def exponential_models(n: int, seed: int) -> ELIF:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_exponential_rates_are_the_integral_also_where_the_neuron_lingers() -> None:
     """40 digits of tau*dv/F; from 1e-13 above the rheobase, where an interval takes 1e7 tau."""
     neuron = exponential_models(14, seed=3)
@@ -341,6 +342,7 @@ def test_a_neuron_comes_to_rest_after_a_transient() -> None:
     assert firing_rate(driven, current) == 0 * hertz
 
 
+@pytest.mark.slow
 def test_just_below_a_hopf_point_a_step_of_current_may_start_spikes_for_ever() -> None:
     """The fixed point is stable, but omega is late: DOP853 sees which neurons go on."""
     sets = random_adaptive(12, seed=8)[4:8]

@@ -276,6 +276,7 @@ def short_preset(name: str, duration: Quantity = 40 * ms) -> presets.Preset:
     return replace(presets.load(name), duration=duration)
 
 
+@pytest.mark.slow
 def test_panels_show_each_presets_trace_and_step() -> None:
     names = ["gerstner2014_tonic", "gerstner2014_transient", "conex_readme"]
     shown = [short_preset(names[0], 60 * ms), short_preset(names[1]), presets.load(names[2])]
