@@ -107,11 +107,11 @@ def test_t_spike_pre_is_of_the_spike_delivered_only_if_none_came_since(
     assert bool(0 <= late <= 0.5) is right
 
 
-def medians(dt: float, wanted: list[np.ndarray], duration: float, seed: int) -> dict[str, float]:
+def medians(dt: float, wanted: list[np.ndarray], duration: float) -> dict[str, float]:
     """Return the median over the neurons with synapses of their largest errors, in ms."""
     found = {}
     for variant in VARIANTS:
-        errors = largest_errors(spike_times(variant, dt, duration, seed), wanted)
+        errors = largest_errors(spike_times(variant, dt, duration), wanted)
         found[variant] = float(np.nanmedian(errors[20:]))
     return found
 
@@ -128,17 +128,16 @@ def assert_in_this_order(found: dict[str, float], dt: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1])
-def test_every_spike_of_a_recurrent_network(seed: int) -> None:
-    wanted = spike_times(BEST, 0.025, 100.0, seed)
-    found = {dt: medians(dt, wanted, 100.0, seed) for dt in (0.1, 0.5)}
+def test_every_spike_of_a_recurrent_network() -> None:
+    wanted = spike_times(BEST, 0.025, 100.0)
+    found = {dt: medians(dt, wanted, 100.0) for dt in (0.1, 0.5)}
     for dt, of in found.items():
         assert_in_this_order(of, dt)
     # Without corrections the spikes tend to the same ones, in first order: a fifth of the error.
     for variant in ("grid", "precise"):
         assert found[0.5][variant] / found[0.1][variant] == pytest.approx(5, rel=0.4)
     # Who gets no synapses keeps all of it. Rounding adds up with the steps of the reference.
-    alone = largest_errors(spike_times(BEST, 0.5, 100.0, seed), wanted)[:20]
+    alone = largest_errors(spike_times(BEST, 0.5, 100.0), wanted)[:20]
     assert np.nanmax(alone) < 1e-8
 
 
