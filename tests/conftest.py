@@ -53,6 +53,9 @@ exec '{real}' -include "$place/standard.h" "$@"
 # A pure function of one of a dozen texts, the methods' own steps: half the time of an rk4 group.
 explicit.split_expression = cache(explicit.split_expression)
 
+# Brian2 starts all compilers at once, which takes them twice the time.
+prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{os.cpu_count()}"]
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _short_collections() -> None:
