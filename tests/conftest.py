@@ -119,7 +119,7 @@ def device(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if name != "numpy" and shutil.which("g++") is None and shutil.which("clang++") is None:
         pytest.skip("needs a C++ compiler")
     flags = prefs.codegen.cpp.extra_compile_args_gcc
-    prefs.codegen.cpp.extra_compile_args_gcc = [*QUICK_FLAGS, "-O0"]  # The last -O holds.
+    prefs.codegen.cpp.extra_compile_args_gcc = [*QUICK_FLAGS, "-O0", "-g0"]  # The last ones hold.
     if name == "cpp_standalone":
         prefs.codegen.cpp.extra_compile_args_gcc = QUICK_FLAGS
         set_device("cpp_standalone", directory=str(tmp_path / "build"))
