@@ -25,6 +25,7 @@ from brian2 import (
     nS,
     pA,
     prefs,
+    set_device,
     start_scope,
 )
 
@@ -108,6 +109,7 @@ def main(neurons: int, steps: int, repeats: int) -> None:
 def on_numpy(neurons: int) -> None:
     """Run both kinds of group in turns and print what a time step takes."""
     rounds, steps = 3, 2000
+    set_device("runtime")
     prefs.codegen.target = "numpy"
     start_scope()
     runs: dict[str, tuple[Network, SpikeMonitor]] = {}

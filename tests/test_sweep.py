@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,15 @@ from brian2 import (
 )
 from brian2.devices.device import reset_device
 
-from conex_brian import AELIF, Experiment, grid, neuron_grid, spike_monitor, sweep
+from conex_brian import (
+    AELIF,
+    Experiment,
+    grid,
+    neuron_grid,
+    spike_monitor,
+    sweep,
+    worker_processes,
+)
 from conex_brian.devices import use_cpp
 from conex_brian.points import make_points
 from conex_brian.sweeps import SweepError, SweepInterrupted
@@ -427,30 +436,38 @@ def test_interruption_has_the_table() -> None:
     assert caught.value.table["x"].tolist() == [7, 7, 7]
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that ``pid`` has started."""
-    found = []
+def descendants(pid: int) -> list[int]:
+    """Return the processes that ``pid`` has started, and those that these have, and so on."""
+    parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(stat.parent.name))
-        except OSError:
-            pass
-    return found
+        with suppress(OSError):
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(stat.parent.name)] = int(parent)
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+
+
+@needs_proc
 @pytest.mark.slow
 def test_killed_workers_lose_nothing(tmp_path: Path) -> None:
-    process = start(tmp_path, executor=2, times=20)
+    process = start(tmp_path, executor=2, times=40)
     chance = random.Random(1)
     killed = 0
+    workers: set[int] = set()  # Of these one that had started others may be killed first.
     while killed < 20 and process.poll() is None:
         time.sleep(chance.uniform(0, 0.5))
-        workers = children(process.pid)
+        workers |= set(descendants(process.pid))
         if workers and parts(tmp_path):
+            one = chance.choice(sorted(workers))
+            workers.remove(one)
             try:
-                os.kill(chance.choice(workers), signal.SIGKILL)
+                os.kill(one, signal.SIGKILL)
             except ProcessLookupError:  # It had ended already.
                 continue
             killed += 1
@@ -461,16 +478,16 @@ def test_killed_workers_lose_nothing(tmp_path: Path) -> None:
     assert killed == 20
     if process.returncode:  # A point has met three of them.
         assert "its process died 3 times" in said and "tau" in said, said
-        again = start(tmp_path, executor=2, times=20)
+        again = start(tmp_path, executor=2, times=40)
         said = again.communicate(timeout=200)[1]
         assert again.returncode == 0, said
     table = pandas.read_pickle(tmp_path / "table")
-    assert len(table) == 120
+    assert len(table) == 240
     assert table["spikes"].tolist() == [3 * count(tau, i, 10) for tau in (7, 13)
-                                        for i in (1.1, 1.9, 2.4)] * 20  # fmt: skip
+                                        for i in (1.1, 1.9, 2.4)] * 40  # fmt: skip
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+@needs_proc
 @pytest.mark.slow
 def test_a_killed_sweep_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
     seen = 0
@@ -478,7 +495,7 @@ def test_a_killed_sweep_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
         process = start(tmp_path, executor=2, build="noisy", times=8)
         had = parts(tmp_path)
         wait_for(lambda had=had: parts(tmp_path) > had, process)
-        workers = children(process.pid)
+        workers = descendants(process.pid)
         process.kill()
         process.communicate()
         end = time.monotonic() + 10
@@ -489,6 +506,59 @@ def test_a_killed_sweep_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
         assert stored > seen
         seen = stored
     assert same(run(noisy, POINTS * 8, resume=tmp_path / "results"), run(noisy, POINTS * 8))
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a module that `reading` imports."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path / "read_by_workers.py"
+
+
+def reading() -> Experiment:
+    import read_by_workers
+
+    seen = float(read_by_workers.VALUE), float(os.environ.get("SEEN_BY_WORKERS", "0"))
+    experiment = clockwork()
+    observe = {"value": lambda: seen[0], "variable": lambda: seen[1], "process": os.getpid}
+    return Experiment(experiment.network, 1 * ms, experiment.vary, observe)
+
+
+@needs_proc
+@pytest.mark.slow
+@pytest.mark.parametrize("copies", [False, True])
+def test_each_sweep_has_new_workers(
+    copies: bool, module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that one has imported or been told is there in the next."""
+    monkeypatch.setattr(worker_processes, "COPIES", copies)
+    module.write_text("VALUE = 1")
+    first = run(reading, POINTS, executor=2)
+    module.write_text("VALUE = 2.5")
+    second = run(reading, POINTS, executor=2)
+    assert set(first["value"]) == {1} and set(second["value"]) == {2.5}
+    started = descendants(os.getpid())
+    assert not {*first["process"], *second["process"], os.getpid()} & set(started)
+    monkeypatch.setenv("SEEN_BY_WORKERS", "3")
+    third = run(reading, POINTS, executor=1)
+    assert set(third["variable"]) == {3} != set(second["variable"])
+    assert set(third["process"]).isdisjoint(second["process"])
+
+
+@needs_proc
+@pytest.mark.slow
+def test_what_workers_are_copies_of_may_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does when nobody has needed it for a while."""
+    before = descendants(os.getpid())
+    monkeypatch.setenv("ANOTHER", "surroundings")
+    monkeypatch.setattr(worker_processes, "PATIENCE", 0.2)
+    table = run(noisy, POINTS, executor=2)
+    (nursery,) = set(descendants(os.getpid())) - set(before) or {0}
+    end = time.monotonic() + 10
+    while nursery in descendants(os.getpid()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert same(run(noisy, POINTS, executor=2), table)
 
 
 @pytest.fixture

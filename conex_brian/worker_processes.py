@@ -1,0 +1,327 @@
+"""The processes of a `conex_brian.pool.WorkerPool`: how they start, are asked, and end.
+
+A worker is a Python that is told what to call through a pipe and answers through another. It ends,
+with all that it has started, when the pipe does, so none outlives the process that asked for it.
+
+To import Brian2 takes longer than to build most networks. On Linux one process, the nursery, does
+so once, and workers are copies of it as it is then. It stays for the next sweep, and ends when it
+has had no worker for some minutes, or when the process that it is for ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+import weakref
+from collections.abc import Sequence
+from typing import IO, Any
+
+#: Whether workers are copies: elsewhere system libraries do not bear to be copied.
+COPIES = sys.platform == "linux"
+#: So many seconds a nursery waits without a worker.
+PATIENCE = 300.0
+
+#: What there is where a process has died.
+_GONE = (EOFError, OSError)
+
+#: What a Python starts with. Imports make no garbage; to look for it takes a fifth of their time,
+#: and to look through them again and again a third of what the first build takes. Brian2 imports
+#: pytest where it is, for its own tests: it is not, until Brian2 is imported.
+_MAIN = """
+import gc, sys
+gc.disable()
+sys.path[:] = {path!r}
+sys.modules["pytest"] = None
+import conex_brian.worker
+del sys.modules["pytest"]
+gc.freeze()
+gc.enable()
+from conex_brian import worker_processes
+worker_processes.{call}
+"""
+
+
+class Worker:
+    """A process, and the pipes to it."""
+
+    def __init__(self, folder: str, calls: IO[bytes], answers: IO[bytes]) -> None:
+        self._folder, self._calls, self._answers = folder, calls, answers
+        self._status: int | None = None
+        self._ending = threading.Lock()
+
+    def call(self, call: bytes) -> tuple[bool, Any]:
+        """Return whether a call worked, and what it returned or raised.
+
+        Raises
+        ------
+        EOFError, OSError, pickle.UnpicklingError
+            If the process died.
+        """
+        self._begin()
+        pickle.dump(call, self._calls)
+        self._calls.flush()
+        answer: tuple[bool, Any] = pickle.load(self._answers)
+        return answer
+
+    def end(self) -> int:
+        """End the process, with all that it has started, and return its exit status."""
+        with self._ending:
+            if self._status is None:
+                self._status = self._end()
+                for pipe in (self._calls, self._answers):
+                    with contextlib.suppress(OSError):  # What was written may not have arrived.
+                        pipe.close()
+                shutil.rmtree(self._folder, ignore_errors=True)
+            return self._status
+
+    def _begin(self) -> None:
+        """Start the process, unless it has been started."""
+
+    def _end(self) -> int:
+        raise NotImplementedError
+
+
+class _Own(Worker):
+    """A Python of its own."""
+
+    def __init__(self, folder: str) -> None:
+        self._process = _python(
+            f"serve_standard_streams({folder!r})",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **_temporary(folder)},
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        super().__init__(folder, self._process.stdin, self._process.stdout)
+
+    def _end(self) -> int:
+        # Before wait(): after it the system may give its number to another.
+        _end_group(self._process.pid)
+        self._process.kill()
+        return self._process.wait()
+
+
+class _Copy(Worker):
+    """A copy of the nursery."""
+
+    def __init__(self, folder: str, nursery: _Nursery) -> None:
+        calls, ours = os.pipe()
+        answers, theirs = os.pipe()
+        super().__init__(folder, os.fdopen(ours, "wb"), os.fdopen(answers, "rb"))
+        self._nursery, self._theirs = nursery, [calls, theirs]
+        self._pid: int | None = None
+
+    def _begin(self) -> None:
+        with self._ending:
+            if self._theirs and self._status is None:
+                self._pid = self._nursery.ask((self._folder, os.getcwd()), [*self._theirs, 2])
+                self._close_theirs()
+
+    def _close_theirs(self) -> None:
+        while self._theirs:
+            os.close(self._theirs.pop())
+
+    def _end(self) -> int:
+        self._close_theirs()
+        if self._pid is None:
+            return self._nursery.status
+        try:
+            status: int = self._nursery.ask(self._pid)
+            return status
+        except _GONE:
+            _end_group(self._pid)
+            return -signal.SIGKILL
+
+
+class _Nursery:
+    """The process that workers are copies of."""
+
+    def __init__(self) -> None:
+        self._asking = threading.Lock()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = _python(
+                f"nurse({theirs.fileno()}, {PATIENCE})",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        self._made_for = _surroundings()
+        weakref.finalize(self, _dismiss, self._socket, self._process)
+
+    @property
+    def status(self) -> int:
+        """Its exit status; 0 while it lives."""
+        return self._process.poll() or 0
+
+    def fits(self) -> bool:
+        """Whether a copy of it is as a new Python would be, started now."""
+        return self._made_for == _surroundings() and self._process.poll() is None
+
+    def ask(self, request: Any, files: Sequence[int] = ()) -> Any:
+        """Return the answer.
+
+        Raises
+        ------
+        EOFError, OSError
+            If it is no more.
+        """
+        with self._asking:
+            try:
+                socket.send_fds(self._socket, [pickle.dumps(request)], files)
+                return pickle.loads(self._socket.recv(1 << 10))
+            except _GONE:
+                self._process.wait()
+                raise
+
+
+def _dismiss(to_nursery: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    to_nursery.close()
+    process.wait()
+
+
+_nursery: _Nursery | None = None
+_starting = threading.Lock()
+
+
+def start(folder: str) -> Worker:
+    """Return a worker, which starts now or with its first call.
+
+    Parameters
+    ----------
+    folder : str
+        A directory for its temporary files, removed when it ends.
+    """
+    global _nursery
+    if not COPIES:
+        return _Own(folder)
+    with _starting:
+        if _nursery is None or not _nursery.fits():
+            _nursery = _Nursery()
+        nursery = _nursery
+    return _Copy(folder, nursery)
+
+
+def _surroundings() -> Any:
+    """Return what a new Python takes over from this one."""
+    return os.getpid(), sys.executable, list(sys.path), dict(os.environ)
+
+
+def _python(call: str, **options: Any) -> subprocess.Popen[bytes]:
+    # In a new session: Ctrl+C is for the process that waits for results.
+    program = _MAIN.format(path=sys.path, call=call)
+    return subprocess.Popen([sys.executable, "-c", program], start_new_session=True, **options)
+
+
+def _temporary(folder: str) -> dict[str, str]:
+    return {"TMPDIR": folder, "TEMP": folder, "TMP": folder}
+
+
+def _end_group(leader: int) -> None:
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # It has ended.
+            os.killpg(leader, signal.SIGKILL)
+
+
+def nurse(number: int, patience: float) -> None:
+    """Be the nursery of the process at the other end of a socket, as long as it may be needed."""
+    parent = socket.socket(fileno=number)
+    workers: set[int] = set()
+    while True:
+        parent.settimeout(None if workers else patience)
+        try:
+            message, files, _, _ = socket.recv_fds(parent, 1 << 14, 3)
+        except TimeoutError:
+            return
+        if not message:
+            return
+        request = pickle.loads(message)
+        if files:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # NumPy's threads know how to be copied.
+                answer = os.fork()
+            if answer == 0:
+                parent.close()
+                _be_copy(*request, *files)
+            for one in files:
+                os.close(one)
+            workers.add(answer)
+        else:
+            workers.discard(request)
+            # Before waitpid(): after it the system may give its number to another.
+            _end_group(request)
+            os.kill(request, signal.SIGKILL)
+            answer = os.waitstatus_to_exitcode(os.waitpid(request, 0)[1])
+        parent.send(pickle.dumps(answer))
+
+
+def _be_copy(folder: str, place: str, calls: int, answers: int, messages: int) -> None:
+    """Be a worker that is a copy of the nursery."""
+    try:
+        os.setsid()
+        os.chdir(place)
+        os.environ.update(_temporary(folder))
+        tempfile.tempdir = None
+        os.dup2(messages, 2)
+        os.dup2(messages, 1)  # What the user prints.
+        os.close(messages)
+        for pipe in (calls, answers):  # A compiler that outlives this process shall not keep them.
+            os.set_inheritable(pipe, False)
+        _serve(os.fdopen(calls, "rb"), os.fdopen(answers, "wb"), folder)
+    finally:
+        os._exit(1)
+
+
+def serve_standard_streams(folder: str) -> None:
+    """Be a worker, with a Python of its own."""
+    # What the user prints must not get between the answers.
+    calls, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    _serve(calls, answers, folder)
+
+
+def _serve(calls: IO[bytes], answers: IO[bytes], folder: str) -> None:
+    """Do the calls that come until no more can."""
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(calls, waiting, folder), daemon=True).start()
+    while True:
+        answer = _answer(waiting.get())
+        answers.write(answer)
+        answers.flush()
+
+
+def _listen(calls: IO[bytes], waiting: queue.SimpleQueue[bytes], folder: str) -> None:
+    """Take calls, and end this process, whatever it does, when no more can come."""
+    try:
+        while True:
+            waiting.put(pickle.load(calls))
+    except _GONE:
+        shutil.rmtree(folder, ignore_errors=True)
+        _end_group(os.getpid())
+        os._exit(1)
+
+
+def _answer(call: bytes) -> bytes:
+    try:
+        function, arguments, options = pickle.loads(call)
+        return pickle.dumps((True, function(*arguments, **options)))
+    except Exception as error:
+        try:
+            answer = pickle.dumps((False, error))
+            pickle.loads(answer)
+            return answer
+        except Exception:
+            return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
