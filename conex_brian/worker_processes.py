@@ -124,7 +124,13 @@ class _Copy(Worker):
     def _begin(self) -> None:
         with self._ending:
             if self._theirs and self._status is None:
-                self._pid = self._nursery.ask((self._folder, os.getcwd()), [*self._theirs, 2])
+                try:
+                    messages = os.dup(2)
+                except OSError:  # It is closed.
+                    messages = os.open(os.devnull, os.O_WRONLY)
+                # Where it works, also where that was removed or cannot be listed.
+                self._theirs += [messages, os.open(".", os.O_PATH)]
+                self._pid = self._nursery.ask(self._folder, self._theirs)
                 self._close_theirs()
 
     def _close_theirs(self) -> None:
@@ -157,7 +163,7 @@ class _Nursery:
                 pass_fds=[theirs.fileno()],
             )
         self._made_for = _surroundings()
-        weakref.finalize(self, _dismiss, self._socket, self._process)
+        self._dismiss = weakref.finalize(self, _dismiss, self._socket, self._process, os.getpid())
 
     @property
     def status(self) -> int:
@@ -181,13 +187,16 @@ class _Nursery:
                 socket.send_fds(self._socket, [pickle.dumps(request)], files)
                 return pickle.loads(self._socket.recv(1 << 10))
             except _GONE:
-                self._process.wait()
+                self._dismiss()
                 raise
 
 
-def _dismiss(to_nursery: socket.socket, process: subprocess.Popen[bytes]) -> None:
+def _dismiss(to_nursery: socket.socket, process: subprocess.Popen[bytes], parent: int) -> None:
+    if os.getpid() == parent:  # Copies of it have other things to do.
+        with contextlib.suppress(OSError):
+            to_nursery.shutdown(socket.SHUT_RDWR)  # Copies may keep it open.
+        process.wait()
     to_nursery.close()
-    process.wait()
 
 
 _nursery: _Nursery | None = None
@@ -235,48 +244,49 @@ def _end_group(leader: int) -> None:
 
 def nurse(number: int, patience: float) -> None:
     """Be the nursery of the process at the other end of a socket, as long as it may be needed."""
-    parent = socket.socket(fileno=number)
     workers: set[int] = set()
-    while True:
-        parent.settimeout(None if workers else patience)
-        try:
-            message, files, _, _ = socket.recv_fds(parent, 1 << 14, 3)
-        except TimeoutError:
-            return
-        if not message:
-            return
-        request = pickle.loads(message)
-        if files:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # NumPy's threads know how to be copied.
-                answer = os.fork()
-            if answer == 0:
-                parent.close()
-                _be_copy(*request, *files)
-            for one in files:
-                os.close(one)
-            workers.add(answer)
-        else:
-            workers.discard(request)
-            # Before waitpid(): after it the system may give its number to another.
-            _end_group(request)
-            os.kill(request, signal.SIGKILL)
-            answer = os.waitstatus_to_exitcode(os.waitpid(request, 0)[1])
-        parent.send(pickle.dumps(answer))
+    with socket.socket(fileno=number) as parent, contextlib.suppress(OSError):
+        while True:
+            parent.settimeout(None if workers else patience)
+            message, files, _, _ = socket.recv_fds(parent, 1 << 14, 4)
+            if not message:
+                return
+            request = pickle.loads(message)
+            if files:
+                answer = _copied(parent, request, *files)
+                workers.add(answer)
+            else:
+                workers.discard(request)
+                # Before waitpid(): after it the system may give its number to another.
+                _end_group(request)
+                os.kill(request, signal.SIGKILL)
+                answer = os.waitstatus_to_exitcode(os.waitpid(request, 0)[1])
+            parent.send(pickle.dumps(answer))
 
 
-def _be_copy(folder: str, place: str, calls: int, answers: int, messages: int) -> None:
-    """Be a worker that is a copy of the nursery."""
+def _copied(
+    parent: socket.socket, folder: str, calls: int, answers: int, messages: int, place: int
+) -> int:
+    """Start a worker that is a copy of this process; return its number."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's threads know how to be copied.
+        number = os.fork()
+    if number:
+        for one in (calls, answers, messages, place):
+            os.close(one)
+        return number
     try:
+        parent.close()
         os.setsid()
-        os.chdir(place)
-        os.environ.update(_temporary(folder))
-        tempfile.tempdir = None
+        os.fchdir(place)
         os.dup2(messages, 2)
         os.dup2(messages, 1)  # What the user prints.
+        os.close(place)
         os.close(messages)
         for pipe in (calls, answers):  # A compiler that outlives this process shall not keep them.
             os.set_inheritable(pipe, False)
+        os.environ.update(_temporary(folder))
+        tempfile.tempdir = None
         _serve(os.fdopen(calls, "rb"), os.fdopen(answers, "wb"), folder)
     finally:
         os._exit(1)
