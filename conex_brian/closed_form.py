@@ -1,8 +1,9 @@
 """Precise spikes of leaky neurons whose input is constant within a step: the closed form.
 
 With ``u = v_rest + R*I`` the membrane is at ``u + (v0 - u)*exp(-a/tau)`` a time ``a`` after it was
-at ``v0``, and at the threshold ``-tau*log(1 - (threshold - v0)/(u - v0))`` after. One logarithm
-says when the spike was, one exponential where the membrane is at the step's end.
+at ``v0``, and at the threshold ``-tau*log((u - threshold)/(u - v0))`` after. One logarithm says
+when the spike was. Without a refractory period the distance to ``u`` that was left then is left of
+the distance from the reset too; else one exponential says where the membrane is.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from __future__ import annotations
 DECAY = "v_decay"
 CONSTANTS = {DECAY: "exp(-dt/tau)"}
 
-#: By how much ``u`` exceeded ``v_reset`` in the step whose second spike is owed; 0 where none is.
-OWED = "u_owed"
+#: Where a second spike in a step is owed to the next: how much of the distance to ``u`` was left
+#: since then at the step's end; 0 where none is.
+OWED = "owed"
+#: What else is kept for it: ``v`` after it at that step's end, or with a refractory period by how
+#: much ``u`` exceeded ``v_reset`` in that step.
+OWED_V, OWED_U = "v_owed", "u_owed"
 
 STEP = f"""\
 _u = v_rest + R*I
@@ -37,44 +42,69 @@ def shared_condition(unit: str) -> str:
     return f"v >= clip({FALLEN}, -inf*{unit}, threshold)"
 
 
-def reset(period: str | None, current_then: str) -> str:
-    """Return the statements that a spike executes.
+def _crossing(voltage: str) -> list[str]:
+    """Return statements for the time since the threshold, ``_ago``, and the share left, ``_since``.
+
+    Both sides of a mask are computed: what has no solution is given one that the mask drops.
+    """
+    tiny = "1e-300*(threshold - v_reset)"
+    return [
+        "_u = v_rest + R*I",
+        f"_above = clip(_u - threshold, {tiny}, inf*{voltage})",
+        # At the threshold before the step's start, or never: the spike is at the start.
+        f"_since = clip((_u - v)/_above, {DECAY}, 1)",
+        f"_owes = 1.0*int({OWED} > 0)",
+        f"_left = _since + _owes*({OWED} - _since)",
+        "_ago = clip(-tau*log(_left), 0*second, dt + 1e6*_owes*tau)",
+    ]
+
+
+def reset(voltage: str) -> str:
+    """Return the statements that a spike executes without a refractory period.
 
     Parameters
     ----------
-    period : str or None
+    voltage : str
+        The voltage's unit.
+    """
+    return "\n".join([
+        *_crossing(voltage),
+        "t_spike = t + (1 - _owes)*dt - _ago",
+        "_free = (v_reset - _u)*_since",
+        f"_distance = _free + _owes*(({OWED_V} - _u)*{DECAY} - _free)",
+        "v = _u + _distance",
+        "_again = 1.0*int(v >= threshold)*int(_u > threshold)",
+        "_next = clip(-_distance/_above, 1e-300, 1)",
+        f"{OWED} = _again*_next",
+        f"{OWED_V} = _u + (v_reset - _u)*_next",
+    ])  # fmt: skip
+
+
+def refractory_reset(voltage: str, period: str, current_then: str) -> str:
+    """Return the statements that a spike executes with a refractory period.
+
+    Parameters
+    ----------
+    voltage : str
+        The voltage's unit.
+    period : str
         The refractory period, an expression for a time.
     current_then : str
         The input at ``_start``, the start of the step of the release.
     """
-    # Both sides of a mask are computed: what has no solution is given one that the mask drops.
-    code = [
-        "_u = v_rest + R*I",
-        f"_owed = int({OWED} > 0*threshold)",
-        "_rising = int(_u > v)",
-        "_rise = _owed*(threshold - v_reset) + (1 - _owed)*_rising*(v - threshold)",
-        f"_most = _owed*{OWED} + (1 - _owed)*(_rising*(_u - threshold)"
-        " + (1 - _rising)*(threshold - v_reset))",
-        "_time = clip(-tau*log(1 - _rise/_most), 0*second, 1e6*tau)",
-        "_ago = _rising*clip(_time, 0*second, dt) + (1 - _rising)*dt",
-    ]
-    since = "t_spike" if period is None else "t_release"
-    code.append(f"t_spike = t + dt - _ago + _owed*({since} + _time - (t + dt - _ago))")
-    if period is None:
-        code += ["_then = _u", "_start = t + dt", "_over = 1", "_before = _owed"]
-    else:
-        code += [
-            f"t_release = t_spike + ({period})",
-            "_start = clip(timestep(t_release, dt)*dt, t + dt, inf*second)",
-            "_over = int(t_release < t + dt)",
-            f"_then = _u + (1 - _over)*(v_rest + R*({current_then}) - _u)",
-            "_before = _owed*int(t_release < t)",
-        ]
-    # Before this step began the input was another.
-    code += [
-        f"_from = _then + _before*(v_reset + {OWED} - _then)",
-        f"_w = _from + (v_reset - _from)*exp(-(_start - {since} - _before*dt)/tau)",
+    return "\n".join([
+        *_crossing(voltage),
+        "t_spike = t + (1 - _owes)*dt - _ago",
+        f"t_release = t_spike + ({period})",
+        "_start = clip(timestep(t_release, dt)*dt, t + dt, inf*second)",
+        "_over = int(t_release < t + dt)",
+        f"_then = _u + (1 - _over)*(v_rest + R*({current_then}) - _u)",
+        "_before = _owes*int(t_release < t)",
+        # Before this step began the input was another.
+        f"_from = _then + _before*(v_reset + {OWED_U} - _then)",
+        "_w = _from + (v_reset - _from)*exp(-(_start - t_release - _before*dt)/tau)",
         f"v = _w + _before*(_u + (_w - _u)*{DECAY} - _w)",
-        f"{OWED} = _over*int(v >= threshold)*int(_u > threshold)*(_u - v_reset)",
-    ]
-    return "\n".join(code)
+        "_again = _over*int(v >= threshold)*int(_u > threshold)",
+        f"{OWED} = _again*clip((_u - v)/_above, 1e-300, 1)",
+        f"{OWED_U} = _u - v_reset",
+    ])  # fmt: skip

@@ -14,7 +14,7 @@ happens at the edges:
 - A neuron spikes at most once a step. Where it is over the threshold again before the step of its
   spike ends, the next spike comes in the next step, and its ``t_spike`` is its exact time still, in
   the step before. With a constant input any number may be owed; where the input changes while more
-  than one is (intervals below half a step), those beyond the first are not exact or never come.
+  than one is, those beyond the first are not exact or never come.
 - Where ``v`` is over the threshold inside a step, but below it at both ends, as exponential
   synapses can do, there is no spike. That is rare: see benchmarks/README.md.
 - A refractory period ends at ``t_spike + t_ref``, inside a step: the reset puts ``v`` where the
@@ -23,7 +23,7 @@ happens at the edges:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,8 @@ from conex_brian.options import NEVER
 #: Names that a group with precise spikes uses, besides the model's.
 TAKEN = (
     "t_spike", "t_release", "t_kept", "v_kept", "t_seen", "v_seen", "I_seen",
-    closed_form.OWED, closed_form.DECAY, upswing.BEGIN, upswing.BOUND,
+    closed_form.OWED, closed_form.OWED_V, closed_form.OWED_U, closed_form.DECAY,
+    upswing.BEGIN, upswing.BOUND,
 )  # fmt: skip
 
 _LEAKY = {"F": LIF.F, "RI": LIF.RI, "states": LIF.states}
@@ -122,15 +123,20 @@ def make_timing(
 
 
 def _closed(neuron: LIF, current: Input, period: str | None, voltage: str) -> Timing:
-    units = {"t_spike": "second", closed_form.OWED: voltage}
-    units |= {} if period is None else {"t_release": "second"}
+    units = {"t_spike": "second", closed_form.OWED: "1"}
+    if period is None:
+        units |= {closed_form.OWED_V: voltage}
+        reset = closed_form.reset(voltage)
+    else:
+        units |= {"t_release": "second", closed_form.OWED_U: voltage}
+        reset = closed_form.refractory_reset(voltage, period, input_at(current, "_start"))
     several = is_array(neuron.tau)
     shared = "shared" in current.equations["I"].flags and period is None
     shared &= not any(is_array(getattr(neuron, name)) for name in LIF.parameter_names())
     step = closed_form.STEP
     return Timing(
         threshold=closed_form.shared_condition(voltage) if shared else neuron.condition,
-        reset=closed_form.reset(period, input_at(current, "_start")),
+        reset=reset,
         variables=_lines(units) + _derived(closed_form.CONSTANTS, "1", several),
         values=_never(units),
         step=step if shared else kept_over(step, period is not None, voltage),
@@ -149,13 +155,21 @@ def _general(neuron: LIF, current: Input, method: str, period: str | None) -> Ti
     equations = Equations("\n".join(lines)) + given
     texts = {name: rate.code for name, rate in equations.get_substituted_expressions()}
     share = f"({share})/tau" if share else ""
-    flow = Flow(texts.pop("v"), share, texts, neuron.jumps, current.kind)
+    # The statements' own names must not be those of copies of the user's variables.
+    inside = _inside([name for name in texts if name != "v"], equations)
+    flow = Flow(
+        renamed(texts.pop("v"), **inside),
+        renamed(share, **inside),
+        {inside[name]: renamed(text, **inside) for name, text in texts.items()},
+        {inside.get(name, name): renamed(text, **inside) for name, text in neuron.jumps.items()},
+        current.kind,
+    )
 
     units = {"t_spike": "second", "t_kept": "second", "t_seen": "second"}
-    units |= {f"{name}_kept": unit_text(equations[name].dim) for name in ("v", *flow.others)}
+    units |= {f"{name}_kept": unit_text(equations[name].dim) for name in ("v", *inside)}
     units |= {} if period is None else {"t_release": "second"}
     if share:
-        units |= {f"{name}_seen": unit_text(equations[name].dim) for name in ("v", *flow.others)}
+        units |= {f"{name}_seen": unit_text(equations[name].dim) for name in ("v", *inside)}
         units["I_seen"] = unit["current"]
     for name in units:
         if name in current.equations:
@@ -168,16 +182,30 @@ def _general(neuron: LIF, current: Input, method: str, period: str | None) -> Ti
     constants: dict[str, str] = {}
     # What is constant within a step may be another in the next: that ends a watch.
     later = "I" if current.kind == CONSTANT else input_at(current, "(t + dt)")
+    later = renamed(later, **inside)
+    outside = {new: name for name, new in inside.items()}
+    outside |= {f"{n}_{w}": f"{o}_{w}" for n, o in outside.items() for w in ("kept", "seen")}
     if share:
         threshold = f"v >= {upswing.SPIKE}"
-        step = upswing.whole_step(flow, period is not None) if method == "rk4" else None
-        watch = upswing.watch(flow, later)
+        if method == "rk4":
+            step = renamed(upswing.whole_step(flow, period is not None), **outside)
+        before, after = upswing.watch(flow, later)
+        watch = renamed(before, **outside), renamed(after, **outside)
         derived = upswing.constants(own_step=step is not None)
         several = any(is_array(getattr(neuron, name)) for name in upswing.CONSTANTS_OF)
         text += _derived(derived, unit["voltage"], several)
         constants = derived if several else {}
-    reset = crossing.reset(flow, period, input_at(current, "_start"), later)
+    then = renamed(input_at(current, "_start"), **inside)
+    reset = renamed(crossing.reset(flow, period, then, later), **outside)
     return Timing(threshold, reset, text, _never(units), step, watch, constants)
+
+
+def _inside(states: Sequence[str], equations: Equations) -> dict[str, str]:
+    """Return what state variables are called where statements are put together."""
+    ending = "_now"
+    while any(name.endswith(ending) for name in equations.identifiers | equations.names):
+        ending += "_now"
+    return {name: f"{name}{ending}" for name in states}
 
 
 def _subexpressions(current: Input) -> list[Any]:

@@ -25,12 +25,14 @@ from brian2 import (
     pA,
     run,
     second,
+    start_scope,
     uS,
 )
 from brian2.codegen.runtime.numpy_rt.numpy_rt import NumpyCodeObject
 
 import conex_brian
 from conex_brian import AELIF, ELIF, LIF
+from conex_brian.analysis import rheobase
 from neurons import adaptive_model, make, random_adaptive
 from reference import exponential_spike_times, leaky_spike_times
 
@@ -163,6 +165,45 @@ def test_two_spikes_in_one_step_before_the_input_drops(t_ref: float | None) -> N
     wanted = leaky_spike_times({**p, "RI": drive}, 240.0, t_ref or 0.0, 1.0)
     assert min(np.diff(times).min() for times in wanted if len(times) > 1) < 0.8
     assert_same_spikes(recorded(group, 240.0), wanted, 240.0, 2.0, CLOSED_FORM)
+
+
+@pytest.mark.parametrize(("t_ref", "later"), [(None, 8.5), (0.02, 9.5)])
+def test_a_spike_after_two_in_one_step_where_the_input_drops_between(
+    t_ref: float | None, later: float
+) -> None:
+    # The interval to it starts under the old input and ends under the new one.
+    defaultclock.dt = 1 * ms
+    p = {"R": 1.0, "threshold": 1.0, "tau": 15.52, "v_reset": 0.38, "v_rest": 0.0}
+    drive = np.array([[14.13]] * 2 + [[later]] * 8)
+    neuron = LIF(**{**p, "tau": p["tau"] * ms})
+    refractory = False if t_ref is None else t_ref * ms
+    stimulus = TimedArray(drive[:, 0], dt=1 * ms)
+    group = neuron.group(1, I=stimulus, spike_timing="precise", refractory=refractory)
+    arrays = {name: np.array([value]) for name, value in {**p, "v0": 0.0}.items()}
+    wanted = leaky_spike_times({**arrays, "RI": drive}, 10.0, t_ref=t_ref or 0.0, piece=1.0)
+    assert np.floor(wanted[0]).tolist()[:3] == [1, 1, 2]
+    assert_same_spikes(recorded(group, 10.0), wanted, 10.0, 2.0, CLOSED_FORM)
+
+
+@pytest.mark.parametrize("model", [LIF, AELIF])
+def test_no_name_of_a_variable_of_the_input_changes_a_spike(model: type[LIF]) -> None:
+    # Not even that of something which the statements of a spike compute, but for an underscore.
+    neuron, times = make(model), {}
+    strength = 1.5 * float(rheobase(neuron))
+    for name in ("gate", "x", "free", "gate_now"):
+        start_scope()
+        current = Equations(f"""
+            I = {strength!r}*amp*(1 + {name}) : amp
+            d{name}/dt = -{name}/(5*ms) : 1""")
+        options: dict[str, Any] = {"refractory": 0.7 * ms, "method": "rk4"}
+        group = neuron.group(1, I=current, spike_timing="precise", **options)
+        setattr(group, name, 0.5)
+        (times[name],) = recorded(group, 60.0)
+    first = times.pop("gate")
+    assert len(first) > 1
+    for name, found in times.items():
+        # Sums are in alphabetical order.
+        np.testing.assert_allclose(found, first, rtol=0, atol=1e-9, err_msg=name)
 
 
 def test_two_spikes_in_most_steps_are_exact_and_none_is_lost() -> None:
