@@ -189,7 +189,7 @@ def test_a_spike_after_two_in_one_step_where_the_input_drops_between(
 def test_no_name_of_a_variable_of_the_input_changes_a_spike(model: type[LIF]) -> None:
     # Not even that of something which the statements of a spike compute, but for an underscore.
     neuron, times = make(model), {}
-    strength = 1.5 * float(rheobase(neuron))
+    strength = 3 * float(rheobase(neuron))
     for name in ("gate", "x", "free", "gate_now"):
         start_scope()
         current = Equations(f"""
