@@ -79,11 +79,13 @@ def _variables(template: Template, names: Mapping[str, Any]) -> dict[str, Any]:
             known[name] = Constant(name, dimensions=get_dimensions(value), value=float(value))
     for name, dim in template.model.dimensions.items():
         known[name] = Variable(name, dimensions=dim)
-    for name, dim in {"t": second.dim, "dt": second.dim, "lastspike": second.dim}.items():
-        known[name] = Variable(name, dimensions=dim)
+    for name in ("t", "dt"):
+        known[name] = Variable(name, dimensions=second.dim)
     known["i"] = Variable("i", dtype=np.int32)
     known["N"] = Variable("N", dtype=np.int32)
-    known["not_refractory"] = Variable("not_refractory", dtype=bool)
+    if template.refractory is not False:
+        known["lastspike"] = Variable("lastspike", dimensions=second.dim)
+        known["not_refractory"] = Variable("not_refractory", dtype=bool)
     for name in template.model.stochastic_variables:
         known[name] = Variable(name, dimensions=(second**-0.5).dim)
     return known
@@ -105,6 +107,11 @@ def _check_known(
     for name in sorted(identifiers(text)):
         if name in variables:
             continue
+        if name in ("lastspike", "not_refractory") and name not in names:
+            raise ValueError(
+                f"{where} = {text!r} uses {name!r}, which only a group with a refractory period "
+                "has. Give refractory=0*ms, or leave it out."
+            )
         if name in names:
             raise ValueError(
                 f"{where} = {text!r} uses {name!r}, which is {short(names[name])}: it needs a "

@@ -114,6 +114,9 @@ def as_quantity(name: str, value: Any, example: str = "a number or a Quantity") 
     needs = f"{name} = {short(value)}: it needs {example}"
     if isinstance(value, (str, bytes, bool, np.bool_)) or value is None:
         raise TypeError(f"{needs}, not a {type(value).__name__}.")
+    if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
+        missing = first_where(np.asarray(value.mask))
+        raise ValueError(f"{name} = {short(value)} is masked{missing}. Give numbers.")
     try:
         quantity = value if isinstance(value, Quantity) else Quantity(value)
         array = np.asarray(quantity)

@@ -24,7 +24,7 @@ def single_precision() -> bool:
 
 def check_spike_timing(spike_timing: str) -> None:
     """Raise ``ValueError`` unless it is one of the two, and exact times are in double precision."""
-    if spike_timing not in ("grid", "precise"):
+    if not isinstance(spike_timing, str) or spike_timing not in ("grid", "precise"):
         raise ValueError(f"spike_timing = {short(spike_timing)}: it needs 'grid' or 'precise'.")
     if spike_timing == "precise" and single_precision():
         raise ValueError(

@@ -112,12 +112,19 @@ class WorkerPool(Executor):
         """End all processes, at once where ``cancel_futures`` is true."""
         if not cancel_futures:
             self._threads.shutdown(wait=wait)
+        # In a thread, which a second Ctrl+C does not stop half way.
+        ending = threading.Thread(target=self._end_all)
+        ending.start()
+        if wait:
+            ending.join()
+
+    def _end_all(self) -> None:
         with self._lock:
             self._closed = True
             workers, self._workers = self._workers, set()
         for worker in workers:
             worker.end()
-        self._threads.shutdown(wait=wait, cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

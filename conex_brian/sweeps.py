@@ -169,12 +169,12 @@ def sweep(
         done = {n: outcome for n, outcome in outcomes.items() if not outcome.error}
         raise SweepInterrupted(
             f"{len(done)} of {len(checked)} points are finished.{_stored(results)}",
-            _table(checked, done, {**units, **observed}),
+            _table(checked, done, {**units, **_known(outcomes, observed)}),
         ) from None
     finally:
         if results is not None:
             results.close()
-    table = _table(checked, outcomes, {**units, **observed})
+    table = _table(checked, outcomes, {**units, **_known(outcomes, observed)})
     return _judged(table, checked, outcomes, results, on_error)
 
 
@@ -245,6 +245,12 @@ def _fitting(outcome: Outcome, observed: dict[str, str], results: Results | None
         )
         return observed
     return outcome.units
+
+
+def _known(outcomes: Mapping[int, Outcome], observed: Mapping[str, str]) -> dict[str, str]:
+    """Return the units of all observations, also of those that no point without an error has."""
+    failed = {n: unit for outcome in outcomes.values() for n, unit in outcome.units.items()}
+    return {**failed, **observed}
 
 
 def _row(point: Point, outcome: Outcome) -> dict[str, Any]:

@@ -48,8 +48,8 @@ BEGIN, BOUND = "v_upswing", "v_bound"
 CONSTANTS_OF = ("theta_rh", "delta", "tau", "threshold", "v_reset")
 
 #: A million voltage ranges below and above: no trajectory that means anything gets there.
-LOWEST = "v_reset - 1e6*(threshold - v_reset)"
-HIGHEST = "threshold + 1e6*(threshold - v_reset)"
+LOWEST = "v_reset - 1e6*(threshold - v_reset + delta)"
+HIGHEST = "threshold + 1e6*(threshold - v_reset + delta)"
 
 #: Where the spike is: beyond it, what is left of the upswing takes no time.
 SPIKE = ELIF.upper_bound

@@ -36,6 +36,8 @@ def prepare(job: bytes, token: str) -> None:
             _current = token, Runner(pickle.loads(job))
         except Exception as error:
             _current = token, error
+        except SystemExit as error:
+            _current = token, RuntimeError(f"build() has called sys.exit({error.code!r})")
 
 
 def run_point(job: bytes, token: str, point: Mapping[str, Any], seed: int) -> Outcome:

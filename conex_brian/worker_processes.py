@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 import warnings
 import weakref
 from collections.abc import Sequence
@@ -186,7 +187,7 @@ class _Nursery:
             try:
                 socket.send_fds(self._socket, [pickle.dumps(request)], files)
                 return pickle.loads(self._socket.recv(1 << 10))
-            except _GONE:
+            except BaseException:  # Another's answer may come next.
                 self._dismiss()
                 raise
 
@@ -223,12 +224,16 @@ def start(folder: str) -> Worker:
 
 def _surroundings() -> Any:
     """Return what a new Python takes over from this one."""
-    return os.getpid(), sys.executable, list(sys.path), dict(os.environ)
+    return os.getpid(), sys.executable, _path(), dict(os.environ), os.sched_getaffinity(0)
+
+
+def _path() -> list[str]:
+    return [one for one in sys.path if isinstance(one, str)]  # Python ignores others.
 
 
 def _python(call: str, **options: Any) -> subprocess.Popen[bytes]:
     # In a new session: Ctrl+C is for the process that waits for results.
-    program = _MAIN.format(path=sys.path, call=call)
+    program = _MAIN.format(path=_path(), call=call)
     return subprocess.Popen([sys.executable, "-c", program], start_new_session=True, **options)
 
 
@@ -245,10 +250,13 @@ def _end_group(leader: int) -> None:
 def nurse(number: int, patience: float) -> None:
     """Be the nursery of the process at the other end of a socket, as long as it may be needed."""
     workers: set[int] = set()
-    with socket.socket(fileno=number) as parent, contextlib.suppress(OSError):
+    with socket.socket(fileno=number) as parent:
         while True:
             parent.settimeout(None if workers else patience)
-            message, files, _, _ = socket.recv_fds(parent, 1 << 14, 4)
+            try:
+                message, files, _, _ = socket.recv_fds(parent, 1 << 14, 4)
+            except OSError:
+                return
             if not message:
                 return
             request = pickle.loads(message)
@@ -261,7 +269,8 @@ def nurse(number: int, patience: float) -> None:
                 _end_group(request)
                 os.kill(request, signal.SIGKILL)
                 answer = os.waitstatus_to_exitcode(os.waitpid(request, 0)[1])
-            parent.send(pickle.dumps(answer))
+            with contextlib.suppress(OSError):  # If it is gone, there is no next message.
+                parent.send(pickle.dumps(answer))
 
 
 def _copied(
@@ -288,6 +297,8 @@ def _copied(
         os.environ.update(_temporary(folder))
         tempfile.tempdir = None
         _serve(os.fdopen(calls, "rb"), os.fdopen(answers, "wb"), folder)
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(1)
 
@@ -305,12 +316,22 @@ def serve_standard_streams(folder: str) -> None:
 
 def _serve(calls: IO[bytes], answers: IO[bytes], folder: str) -> None:
     """Do the calls that come until no more can."""
+    if hasattr(os, "register_at_fork"):
+        # Else it would not be seen that this process has died while one that it started lives.
+        os.register_at_fork(after_in_child=lambda: _forget(calls, answers))
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(calls, waiting, folder), daemon=True).start()
     while True:
         answer = _answer(waiting.get())
         answers.write(answer)
         answers.flush()
+
+
+def _forget(*pipes: IO[bytes]) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for pipe in pipes:
+        os.dup2(nothing, pipe.fileno(), inheritable=False)
+    os.close(nothing)
 
 
 def _listen(calls: IO[bytes], waiting: queue.SimpleQueue[bytes], folder: str) -> None:
@@ -328,10 +349,11 @@ def _answer(call: bytes) -> bytes:
     try:
         function, arguments, options = pickle.loads(call)
         return pickle.dumps((True, function(*arguments, **options)))
-    except Exception as error:
-        try:
-            answer = pickle.dumps((False, error))
-            pickle.loads(answer)
-            return answer
-        except Exception:
-            return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
+    except BaseException as error:
+        # What would end the process that asked is an error like any other there.
+        if isinstance(error, Exception):
+            with contextlib.suppress(Exception):
+                answer = pickle.dumps((False, error))
+                pickle.loads(answer)
+                return answer
+        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))

@@ -416,6 +416,23 @@ def test_a_wrong_dimension_is_refused(I: Any, message: str) -> None:
         make(LIF).group(2, I=I)
 
 
+def test_masked_values_are_refused() -> None:
+    masked = np.ma.array([1.1, 2.2, 3.3], mask=[False, True, False])
+    with pytest.raises(ValueError, match=r"^I = .* is masked for neuron 1\. Give numbers"):
+        make(LIF).template(masked * nA)
+    with pytest.raises(ValueError, match=r"^LIF: tau = .* is masked for neuron 1\. Give numbers"):
+        make(LIF, tau=masked * ms)
+
+
+def test_the_last_spike_is_known_where_there_is_a_refractory_period() -> None:
+    current = "0.3*nA*int(t - lastspike > 5*ms)*int(not_refractory)"
+    with pytest.raises(ValueError, match=r"^I = .* uses 'lastspike', which only a group with a "
+                       r"refractory period has\. Give refractory=0\*ms"):  # fmt: skip
+        make(LIF).group(1, current)
+    make(LIF).group(1, current, refractory=0 * ms)
+    run(0.2 * ms)
+
+
 @pytest.mark.parametrize("bad", [nan, inf, -inf])
 def test_nan_and_infinity_are_refused(bad: float) -> None:
     with pytest.raises(ValueError, match=r"^I = .* is not finite\. Give"):

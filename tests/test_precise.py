@@ -567,6 +567,17 @@ def test_exponential_neurons_with_a_current_that_jumps(dt: float, atol: float) -
     assert_same_spikes(got, wanted, 60.0, 2 * dt, atol)
 
 
+def test_a_reset_just_below_the_threshold_keeps_nobody_from_resting() -> None:
+    neuron = ELIF(
+        R=100 * Mohm, threshold=-55 * mV + 1e-6 * mV, tau=20 * ms, v_reset=-55 * mV,
+        v_rest=-70 * mV, delta=2 * mV, theta_rh=-50 * mV,
+    )  # fmt: skip
+    group = neuron.group(1, spike_timing="precise", method="rk4")
+    run(10 * ms)
+    # At rest but for the exponential, which is as small as exp(-10).
+    np.testing.assert_allclose(group.v / mV, -70, atol=2e-4)
+
+
 def test_a_kick_over_the_threshold_of_an_exponential_neuron() -> None:
     one = random_adaptive(9, seed=16)[7]
     group = adaptive_model([one] * 2)[0].group(I=0 * nA, spike_timing="precise")

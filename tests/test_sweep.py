@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
@@ -54,6 +55,7 @@ from sweep_models import LEAKY, POINTS, clockwork, count, mishaps, noisy, noisy_
 pandas = pytest.importorskip("pandas", reason="sweeps make tables with pandas")
 pytest.importorskip("pyarrow", reason="sweeps store results with pyarrow")
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 
 EXPECTED = [count(tau, current, 40) for tau in (7, 13) for current in (1.1, 1.9, 2.4)]
@@ -321,6 +323,40 @@ def test_other_points_go_on_where_one_fails(executor: Any, tmp_path: Path) -> No
     assert sorted((stored["what"] * 1e9).round().tolist()) == [0, 5, 6]
 
 
+def test_what_else_was_observed_is_kept_where_one_is_nan_at_all_points() -> None:
+    def build() -> Experiment:
+        experiment = clockwork()
+        observe = {**experiment.observe, "cv": lambda: math.nan}
+        return Experiment(experiment.network, 40 * ms, experiment.vary, observe)
+
+    table = run(build, POINTS, on_error="record")
+    assert table["spikes"].tolist() == [3 * spikes for spikes in EXPECTED]
+    assert table["cv"].isna().all() and table.attrs["units"]["rate"] == "hertz"
+    with pytest.raises(SweepError, match="6 of 6 points failed") as caught:
+        run(build, POINTS)
+    assert same(caught.value.table.drop(columns="error"), table.drop(columns="error"))
+
+
+@pytest.mark.slow
+def test_a_build_that_exits_says_with_what() -> None:
+    def build() -> Experiment:
+        raise SystemExit("no data today")
+
+    with pytest.raises(RuntimeError, match=r"build\(\) has called sys\.exit\('no data today'\)"):
+        run(build, POINTS, executor=1)
+
+
+@needs_proc
+@pytest.mark.slow
+def test_a_worker_that_dies_is_missed_though_its_own_process_lives() -> None:
+    def build() -> Experiment:
+        get_context("fork").Process(target=time.sleep, args=(600,), daemon=True).start()
+        return mishaps()
+
+    with pytest.raises(SweepError, match=r"what = 3\. nA: WorkerDied: .* by SIGKILL"):
+        run(build, [{"what": 3 * nA}], executor=1)
+
+
 def test_a_build_that_fails_ends_the_sweep() -> None:
     def build() -> Experiment:
         raise LookupError("no network today")
@@ -420,6 +456,40 @@ def test_ctrl_c_ends_soon_and_keeps_what_is_done(executor: Any, tmp_path: Path) 
     assert same(pandas.read_pickle(tmp_path / "table"), run(slow, POINTS * 2))
 
 
+IMPATIENT = """
+import os, signal, sys, threading, time
+import cloudpickle, pandas, pyarrow, tqdm
+sys.path.insert(0, {tests!r})
+from conex_brian import Experiment, sweep
+from sweep_models import POINTS, clockwork
+def build():
+    one = clockwork()
+    observe = dict(x=lambda: time.sleep(600))
+    return Experiment(one.network, one.duration, one.vary, observe)
+def interrupt():
+    time.sleep({after})
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+sweep(build, POINTS, executor=2, progress=False)
+"""
+
+
+@needs_proc
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [0.3, 4])
+def test_a_second_ctrl_c_leaves_nothing_behind(after: float, tmp_path: Path) -> None:
+    """While workers start, and when they are at work."""
+    script = IMPATIENT.format(tests=str(Path(__file__).parent), after=after)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert "Interrupt" in process.communicate(timeout=60)[1]
+    assert list(tmp_path.glob("conex_brian_sweep_*")) == []
+
+
 def test_interruption_has_the_table() -> None:
     def build() -> Experiment:
         experiment = clockwork()
@@ -448,9 +518,6 @@ def descendants(pid: int) -> list[int]:
     for one in found:
         found += [child for child, parent in parents.items() if parent == one]
     return found[1:]
-
-
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 
 
 @needs_proc
