@@ -80,7 +80,14 @@ def reset(voltage: str) -> str:
     ])  # fmt: skip
 
 
-def refractory_reset(voltage: str, period: str, current_then: str) -> str:
+#: What a neuron executes at the start of the step of its release: it is where the free membrane
+#: has to be, in order to be at the reset when the period ends.
+RELEASE = """\
+_u = v_rest + R*I
+v = _u + (v - _u)*exp(clip((t_release - t)/tau, -inf, 300))"""
+
+
+def refractory_reset(voltage: str, period: str) -> str:
     """Return the statements that a spike executes with a refractory period.
 
     Parameters
@@ -89,20 +96,17 @@ def refractory_reset(voltage: str, period: str, current_then: str) -> str:
         The voltage's unit.
     period : str
         The refractory period, an expression for a time.
-    current_then : str
-        The input at ``_start``, the start of the step of the release.
     """
     return "\n".join([
         *_crossing(voltage),
         "t_spike = t + (1 - _owes)*dt - _ago",
         f"t_release = t_spike + ({period})",
-        "_start = clip(timestep(t_release, dt)*dt, t + dt, inf*second)",
-        "_over = int(t_release < t + dt)",
-        f"_then = _u + (1 - _over)*(v_rest + R*({current_then}) - _u)",
+        "_over = int(timestep(t_release, dt) <= timestep(t, dt))",
         "_before = _owes*int(t_release < t)",
         # Before this step began the input was another.
-        f"_from = _then + _before*(v_reset + {OWED_U} - _then)",
-        "_w = _from + (v_reset - _from)*exp(-(_start - t_release - _before*dt)/tau)",
+        f"_from = _u + _before*(v_reset + {OWED_U} - _u)",
+        "_rest = _over*(t + dt - t_release - _before*dt)",
+        "_w = _from + (v_reset - _from)*exp(-_rest/tau)",
         f"v = _w + _before*(_u + (_w - _u)*{DECAY} - _w)",
         "_again = _over*int(v >= threshold)*int(_u > threshold)",
         f"{OWED} = _again*clip((_u - v)/_above, 1e-300, 1)",

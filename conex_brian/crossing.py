@@ -20,7 +20,7 @@ LATEST = 20
 BACK, ON = 2, 1
 
 
-def reset(flow: Flow, period: str | None, current_then: str, current_next: str) -> str:
+def reset(flow: Flow, period: str | None, current_next: str) -> str:
     """Return the statements of a spike.
 
     Parameters
@@ -29,8 +29,6 @@ def reset(flow: Flow, period: str | None, current_then: str, current_next: str) 
         The right-hand sides.
     period : str or None
         The refractory period, an expression for a time.
-    current_then : str
-        The input at ``_start``, the start of the step of the release.
     current_next : str
         The input at the step's end.
     """
@@ -58,40 +56,28 @@ def reset(flow: Flow, period: str | None, current_then: str, current_next: str) 
     code += [f"_{y} = _{y} + ({jump})" for y, jump in flow.jumps.items()]
     code += ["_time = t_spike", "_v = v_reset"]
     if period is not None:
-        code.append(f"t_release = t_spike + ({period})")
-        flow.held(code, "t_release - t_spike", "v_reset")
-    code += ["t_kept = _time", *(f"{y}_kept = _{y}" for y in states)]
-    later = ""
-    if period is None:
-        go_on(flow, code, "t + dt - _time", "I")
-    else:
         code += [
-            "_start = clip(timestep(t_release, dt)*dt, t + dt, inf*second)",
-            "_later = int(t_release >= t + dt)",
-            f"_I_then = I + _later*({current_then} - I)",
+            f"t_release = t_spike + ({period})",
+            "_later = int(timestep(t_release, dt) > timestep(t, dt))",
         ]
-        go_on(flow, code, "_start - t_release", "_I_then")
-        later = "*(1 - _later)"
+        flow.held(code, "t_release - t_spike + _later*(t + dt - t_release)", "v_reset")
+    code += ["t_kept = _time", *(f"{y}_kept = _{y}" for y in states)]
+    now = "" if period is None else "*(1 - _later)"
+    go_on(flow, code, f"(t + dt - _time){now}", "v_reset")
     # Over the threshold again before the step ends: the next spike comes in the next step.
-    code.append(f"_again = int(_v >= {spike}){later}")
+    code.append(f"_again = int(_v >= {spike}){now}")
     end = f"clip(_v, {upswing.LOWEST}, {spike})" if exponential else "_v"
     code.append(f"_end = _again*{spike} + (1 - _again)*({end})")
     if exponential:
-        # A reset into the upswing is where the watch begins, at the release where there is one.
-        rising = f"int(v_reset >= {upswing.BEGIN})*int(_way*(_v - v_reset) >= _least)"
-        watched = f"*int(_end >= {upswing.BEGIN})" if period is not None else ""
+        # A reset into the upswing is where the watch begins.
+        rising = f"int(v_reset >= {upswing.BEGIN})*int(_v - v_reset >= _least){now}"
         code += [
-            f"_least = {upswing.least_rise('v_reset', 'abs(_rest)')}",
-            f"_way = {'1 - 2*_later' if period is not None else '1'}",
-            f"_on = clip(_again + {rising}{watched}, 0, 1)",
+            f"_least = {upswing.least_rise('v_reset', '_rest')}",
+            f"_on = clip(_again + {rising}, 0, 1)",
         ]
-        since = "t + _later*(_start - dt - t)" if period is not None else "t"
     else:
         code.append("_on = _again")
-        since = "t"
-    code += [f"t_seen = _on*({since}) + (1 - _on)*({NEVER_TEXT})", "v = _end"]
-    if period is not None:
-        flow.held(code, "t + dt - _start", "_end")
+    code += [f"t_seen = _on*t + (1 - _on)*({NEVER_TEXT})", "v = _end"]
     if exponential:
         code.append(
             f"I_seen = {renamed(current_next, v='_end', **{y: f'_{y}' for y in flow.others})}"
@@ -100,19 +86,57 @@ def reset(flow: Flow, period: str | None, current_then: str, current_next: str) 
     return "\n".join(code + [f"{y} = _{y}" for y in flow.coupled])
 
 
-def go_on(flow: Flow, code: list[str], h: str, current: str) -> None:
-    """Append: ``_v``, the others and ``_time`` go on by ``h``, which ``_rest`` keeps."""
+def release(flow: Flow, current: str) -> str:
+    """Return what a neuron executes at the start of the step in which its refractory period ends.
+
+    It is put where the free membrane has to be, in order to be at the reset then.
+
+    Parameters
+    ----------
+    flow : Flow
+        The right-hand sides.
+    current : str
+        The input at the step's start.
+    """
+    # One time a neuron: Brian2 lets no shared name be set again.
+    code = ["_time = t + 0*t_release", *(f"_{y} = {y}" for y in ["v", *flow.others])]
+    flow.held(code, "t_release - t", "v")
+    if flow.share:
+        # A release into the upswing is where the watch begins.
+        code += ["t_kept = _time", *(f"{y}_kept = _{y}" for y in ["v", *flow.others])]
+    go_on(flow, code, "t - _time", None)
+    if flow.share:
+        code += [
+            f"_end = clip(_v, {upswing.LOWEST}, {upswing.SPIKE})",
+            f"_least = {upswing.least_rise('v', '(-_rest)')}",
+            f"_on = int(v - _v >= _least)*int(_end >= {upswing.BEGIN})",
+            f"t_seen = _on*(t - dt) + (1 - _on)*({NEVER_TEXT})",
+            *(f"{y}_seen = {f'_{y}' if y in flow.coupled else y}" for y in flow.others),
+            "v_seen = _end",
+            f"I_seen = {renamed(current, v='_end', **{y: f'_{y}' for y in flow.coupled})}",
+            "v = _end",
+        ]
+    else:
+        code.append("v = _v")
+    return "\n".join(code + [f"{y} = _{y}" for y in flow.coupled])
+
+
+def go_on(flow: Flow, code: list[str], h: str, start: str | None) -> None:
+    """Append: ``_v``, the others and ``_time`` go on by ``h``, which ``_rest`` keeps.
+
+    ``start`` is what ``_v`` is, where it is a parameter.
+    """
     steps = upswing.FROM_RESET if flow.share else ON
     # A method's blow-up may be many steps late, Euler's six at times. Longer only where ever more
     # spikes are owed, which has no accuracy to lose.
     code += [f"_rest = clip({h}, -2*dt, {LATEST}*dt)", f"_part = _rest/{steps}"]
     for number in range(steps):
         if flow.share:
-            start = None if number else "v_reset"
-            upswing.step(flow, code, "_part", "_time", current, start=start)
+            begin = None if number else start
+            upswing.step(flow, code, "_part", "_time", "I", start=begin)
             code += ["_n_time = _time + _part", "_time = _n_time"]
         else:
-            flow.free(code, "_part", current)
+            flow.free(code, "_part", "I")
 
 
 def to_threshold(flow: Flow, code: list[str]) -> None:

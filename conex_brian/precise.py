@@ -33,9 +33,9 @@ from brian2.stateupdaters.base import StateUpdateMethod
 
 from conex_brian import closed_form, crossing, upswing
 from conex_brian.dimensions import is_array, unit_text
-from conex_brian.expressions import identifiers, renamed
+from conex_brian.expressions import renamed
 from conex_brian.flow import EXPONENTIAL, Flow, split
-from conex_brian.inputs import CONSTANT, RANDOM, Input
+from conex_brian.inputs import CONSTANT, Input
 from conex_brian.models import LIF
 from conex_brian.options import NEVER
 
@@ -50,6 +50,8 @@ _LEAKY = {"F": LIF.F, "RI": LIF.RI, "states": LIF.states}
 
 #: Brian2's name for the condition that keeps a neuron refractory until the step of its release.
 REFRACTORY = "timestep(t, dt) < timestep(t_release, dt)"
+#: What holds in that step.
+RELEASED = "timestep(t, dt) == timestep(t_release, dt)"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Timing:
     constants : dict
         Expressions for those per-neuron variables that follow from the parameters and the time
         step: set anew when a run starts.
+    release : str or None
+        What neurons execute at the start of the step in which their refractory period ends.
     """
 
     threshold: str
@@ -80,6 +84,7 @@ class Timing:
     step: str | None = None
     watch: tuple[str, str] | None = None
     constants: Mapping[str, str] = field(default_factory=dict)
+    release: str | None = None
 
 
 def make_timing(
@@ -100,15 +105,12 @@ def make_timing(
     period : str or None
         The refractory period, an expression for a time.
     """
-    names = set().union(*(identifiers(e.expr.code) for e in _subexpressions(current)))
     name = type(neuron).__name__
     why = None
     if noisy:
         why = "with noise the membrane crosses the threshold many times within a step"
     elif method == "conex":
         why = "method='conex' repeats CoNeX's step, which spikes at its end"
-    elif period is not None and names & RANDOM:
-        why = "a random input is not known in advance for the step in which a neuron is released"
     elif type(neuron).reset is not LIF.reset:
         why = f"{name} has a reset of its own, where v = v_reset and jumps are known to work"
     elif not neuron.linear and neuron.F.count(EXPONENTIAL) != 1:
@@ -129,7 +131,7 @@ def _closed(neuron: LIF, current: Input, period: str | None, voltage: str) -> Ti
         reset = closed_form.reset(voltage)
     else:
         units |= {"t_release": "second", closed_form.OWED_U: voltage}
-        reset = closed_form.refractory_reset(voltage, period, input_at(current, "_start"))
+        reset = closed_form.refractory_reset(voltage, period)
     several = is_array(neuron.tau)
     shared = "shared" in current.equations["I"].flags and period is None
     shared &= not any(is_array(getattr(neuron, name)) for name in LIF.parameter_names())
@@ -141,6 +143,7 @@ def _closed(neuron: LIF, current: Input, period: str | None, voltage: str) -> Ti
         values=_never(units),
         step=step if shared else kept_over(step, period is not None, voltage),
         constants=closed_form.CONSTANTS if several else {},
+        release=None if period is None else closed_form.RELEASE,
     )
 
 
@@ -181,8 +184,10 @@ def _general(neuron: LIF, current: Input, method: str, period: str | None) -> Ti
     threshold, step, watch = neuron.condition, None, None
     constants: dict[str, str] = {}
     # What is constant within a step may be another in the next: that ends a watch.
-    later = "I" if current.kind == CONSTANT else input_at(current, "(t + dt)")
-    later = renamed(later, **inside)
+    now, later = (
+        renamed("I" if current.kind == CONSTANT else input_at(current, time), **inside)
+        for time in ("t", "(t + dt)")
+    )
     outside = {new: name for name, new in inside.items()}
     outside |= {f"{n}_{w}": f"{o}_{w}" for n, o in outside.items() for w in ("kept", "seen")}
     if share:
@@ -195,9 +200,9 @@ def _general(neuron: LIF, current: Input, method: str, period: str | None) -> Ti
         several = any(is_array(getattr(neuron, name)) for name in upswing.CONSTANTS_OF)
         text += _derived(derived, unit["voltage"], several)
         constants = derived if several else {}
-    then = renamed(input_at(current, "_start"), **inside)
-    reset = renamed(crossing.reset(flow, period, then, later), **outside)
-    return Timing(threshold, reset, text, _never(units), step, watch, constants)
+    reset = renamed(crossing.reset(flow, period, later), **outside)
+    release = None if period is None else renamed(crossing.release(flow, now), **outside)
+    return Timing(threshold, reset, text, _never(units), step, watch, constants, release)
 
 
 def _inside(states: Sequence[str], equations: Equations) -> dict[str, str]:

@@ -54,6 +54,10 @@ def prepare(group: NeuronGroup, timing: Timing) -> None:
     group.resetter["spike"].when = "after_thresholds"
     if timing.constants:
         group.contained_objects.append(Constants(group, timing.constants))
+    if timing.release is not None:
+        group.set_event_schedule("release", when="groups", order=group.order - 1)
+        group.run_on_event("release", timing.release, when="groups", order=group.order - 0.75)
+        _skip_without_events(group.resetter["release"], group.variables["_releasespace"])
     if timing.watch is not None:
         before, after = timing.watch
         group.set_event_schedule("upswing", when="groups", order=group.order - 0.5)

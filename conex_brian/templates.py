@@ -113,10 +113,13 @@ class Template:
         1
         """
         method = integrator(self.method, self.kind, self.neuron.states)
-        watched = False
+        events = {}
         if self.timing is not None:
             method = partial(precise.step, method, self.timing, self.refractory is not False)
-            watched = self.timing.watch is not None
+            if self.timing.watch is not None:
+                events["upswing"] = f"v >= {upswing.BEGIN}"
+            if self.timing.release is not None:
+                events["release"] = precise.RELEASED
         return {
             "model": self.model,
             "threshold": self.threshold,
@@ -124,7 +127,7 @@ class Template:
             "refractory": self.refractory,
             "method": method,
             "namespace": dict(self.namespace),
-            **({"events": {"upswing": f"v >= {upswing.BEGIN}"}} if watched else {}),
+            **({"events": events} if events else {}),
         }
 
     def group(self, N: int | None = None, **options: Any) -> NeuronGroup:

@@ -216,9 +216,7 @@ def watch(flow: Flow, current_next: str) -> tuple[str, str]:
         "_over = int(v_seen >= _spike)",
         f"_rises = int(v >= _spike) + int(v - v_seen >= {least_rise('v_seen', 'dt')})",
         "_on = clip(_over + _rises, 0, 1)",
-        # A refractory neuron that will be released into the upswing waits.
-        "_waits = int(t_seen > t - 0.5*dt)",
-        f"t_seen = _waits*t_seen + (1 - _waits)*(_on*t + (1 - _on)*({NEVER_TEXT}))",
+        f"t_seen = _on*t + (1 - _on)*({NEVER_TEXT})",
         f"I_seen = {current_next}",
         *(f"{y}_seen = {y}" for y in flow.others),
         "_v = _over*clip(v, _spike, inf*delta) + (1 - _over)*v",
