@@ -17,8 +17,8 @@ happens at the edges:
   than one is, those beyond the first are not exact or never come.
 - Where ``v`` is over the threshold inside a step, but below it at both ends, as exponential
   synapses can do, there is no spike. That is rare: see benchmarks/README.md.
-- A refractory period ends at ``t_spike + t_ref``, inside a step: the reset puts ``v`` where the
-  membrane would have to be at the start of that step. Its length is evaluated once, at the spike.
+- A refractory period ends at ``t_spike + t_ref``, inside a step: an event puts ``v`` where the
+  membrane has to be at the start of that step. Its length is evaluated once, at the spike.
 """
 
 from __future__ import annotations

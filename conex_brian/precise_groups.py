@@ -49,13 +49,14 @@ class Constants(BrianObject):  # type: ignore[misc]
 def prepare(group: NeuronGroup, timing: Timing) -> None:
     """Let the reset of ``group`` follow the threshold, before synapses change ``v``.
 
-    The watch comes after the summed variables of synapses, just before and after the group's step.
+    A release and the watch come after the summed variables of synapses, just before the group's
+    step, and the watch after it too.
     """
     group.resetter["spike"].when = "after_thresholds"
     if timing.constants:
         group.contained_objects.append(Constants(group, timing.constants))
     if timing.release is not None:
-        group.set_event_schedule("release", when="groups", order=group.order - 1)
+        group.set_event_schedule("release", when="groups", order=group.order - 0.9)
         group.run_on_event("release", timing.release, when="groups", order=group.order - 0.75)
         _skip_without_events(group.resetter["release"], group.variables["_releasespace"])
     if timing.watch is not None:

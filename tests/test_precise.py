@@ -16,8 +16,10 @@ from brian2 import (
     Quantity,
     SpikeGeneratorGroup,
     SpikeMonitor,
+    StateMonitor,
     Synapses,
     TimedArray,
+    amp,
     defaultclock,
     ms,
     mV,
@@ -361,11 +363,66 @@ def test_a_condition_to_stay_refractory_is_refused() -> None:
         neuron.group(1, spike_timing="exact")
 
 
-def test_random_input_with_a_refractory_period_is_refused() -> None:
-    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-70 * mV)
-    neuron.template("rand()*nA", spike_timing="precise")
-    with pytest.raises(ValueError, match="a random input is not known in advance"):
-        neuron.template("rand()*nA", spike_timing="precise", refractory=1 * ms)
+def test_random_input_with_a_refractory_period_is_that_of_its_steps() -> None:
+    neuron = LIF(R=10 * Mohm, threshold=-50 * mV, tau=10 * ms, v_reset=-65 * mV, v_rest=-65 * mV)
+    options: dict[str, Any] = {"spike_timing": "precise", "refractory": 1.37 * ms}
+    random = neuron.group(5, "(1 + 2*rand())*nA", **options)
+    trace = StateMonitor(random, "I", record=True, when="end")
+    first = recorded(random, 100.0, trace)
+    again = recorded(neuron.group(I=TimedArray(trace.I.T, dt=defaultclock.dt), **options), 100.0)
+    assert min(map(len, first)) > 3
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=CLOSED_FORM)
+
+
+@pytest.mark.parametrize("dt", [0.1, 0.5])
+@pytest.mark.parametrize("model", [LIF, AELIF])
+def test_input_that_changes_while_a_neuron_is_refractory(model: type[LIF], dt: float) -> None:
+    # Nobody knows it at the spike. Set by hand, it acts as a TimedArray that jumps then.
+    defaultclock.dt = dt * ms
+    neuron = make(model)
+    base = 3 * float(rheobase(neuron)) * np.linspace(1, 1.3, 8)
+    options: dict[str, Any] = {"spike_timing": "precise", "refractory": 2 * ms}
+    free = neuron.group(I=base * amp, spike_timing="precise")
+    at = round(recorded(free, 60.0)[0][0] / dt) * dt + 1  # while at least the first is refractory
+    factors = np.ones((2, 8)) * [[1.0], [1.4]]
+    stimulus = TimedArray(factors * base * amp, dt=at * ms)
+    wanted = recorded(neuron.group(I=stimulus, **options), 60.0)
+    group = neuron.group(I=base * amp, **options)
+    monitor = conex_brian.spike_monitor(group)
+    network = Network(group, monitor)
+    network.run(at * ms)
+    assert (np.asarray(group.t_release / ms) > at).any()
+    group.I = 1.4 * base * amp
+    network.run((60 - at) * ms)
+    for neuron_times, times in zip(monitor.values("t_spike").values(), wanted, strict=True):
+        assert len(times) > 1
+        np.testing.assert_allclose(neuron_times / ms, times, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", [LIF, AELIF])
+def test_synaptic_current_that_arrives_while_a_neuron_is_refractory(model: type[LIF]) -> None:
+    neuron = make(model)
+    current = 3 * float(rheobase(neuron))
+    free = neuron.group(1, I=current * amp, spike_timing="precise")
+    arrives = np.ceil(2 * recorded(free, 60.0)[0][0]) / 2 + 0.5
+    found = []
+    for dt in (0.5, 0.05):
+        defaultclock.dt = dt * ms
+        group = neuron.group(
+            2, I=Equations(f"I = {current!r}*amp + I_syn : amp\ndI_syn/dt = -I_syn/(4*ms) : amp"),
+            spike_timing="precise", refractory=2 * ms, method="rk4",
+        )  # fmt: skip
+        monitor = conex_brian.spike_monitor(group)
+        network = Network(group, monitor)
+        network.run(arrives * ms)
+        assert (np.asarray(group.t_release / ms) > arrives).all()
+        group.I_syn = np.array([0.2, 0.9]) * current * amp
+        network.run(30 * ms)
+        found.append([np.asarray(times / ms) for times in monitor.values("t_spike").values()])
+    for coarse, fine in zip(*found, strict=True):
+        assert len(coarse) == len(fine) > 1
+        np.testing.assert_allclose(coarse, fine, rtol=0, atol=1e-4)
 
 
 def test_a_monitor_of_a_group_without_exact_times_is_refused() -> None:
