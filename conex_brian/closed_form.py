@@ -8,6 +8,8 @@ the distance from the reset too; else one exponential says where the membrane is
 
 from __future__ import annotations
 
+from conex_brian.options import OVER
+
 #: How much of the distance to ``u`` is left after a time step.
 DECAY = "v_decay"
 CONSTANTS = {DECAY: "exp(-dt/tau)"}
@@ -101,7 +103,7 @@ def refractory_reset(voltage: str, period: str) -> str:
         *_crossing(voltage),
         "t_spike = t + (1 - _owes)*dt - _ago",
         f"t_release = t_spike + ({period})",
-        "_over = int(timestep(t_release, dt) <= timestep(t, dt))",
+        f"_over = int({OVER})",
         "_before = _owes*int(t_release < t)",
         # Before this step began the input was another.
         f"_from = _u + _before*(v_reset + {OWED_U} - _u)",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from conex_brian import upswing
 from conex_brian.expressions import renamed
 from conex_brian.flow import Flow, State, runge_kutta
-from conex_brian.options import NEVER_TEXT
+from conex_brian.options import NEVER_TEXT, OVER
 
 #: By so many steps the rest of a step after a spike may be longer than the step.
 LATEST = 20
@@ -58,7 +58,7 @@ def reset(flow: Flow, period: str | None, current_next: str) -> str:
     if period is not None:
         code += [
             f"t_release = t_spike + ({period})",
-            "_later = int(timestep(t_release, dt) > timestep(t, dt))",
+            f"_later = 1 - int({OVER})",
         ]
         flow.held(code, "t_release - t_spike + _later*(t + dt - t_release)", "v_reset")
     code += ["t_kept = _time", *(f"{y}_kept = _{y}" for y in states)]

@@ -16,6 +16,10 @@ NEVER = -1e4 * second
 NEVER_TEXT = f"{float(NEVER)!r}*second"
 _NEVER = f"({NEVER_TEXT})*int(not_refractory)"
 
+#: Whether a refractory period is over before the step is. A thousandth of a step is no time, as in
+#: Brian2's ``timestep``, which takes longer to compute.
+OVER = "t_release - t < 0.999*dt"
+
 
 def single_precision() -> bool:
     """Whether Brian2's variables are in single precision, times excepted."""

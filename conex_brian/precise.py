@@ -37,7 +37,7 @@ from conex_brian.expressions import renamed
 from conex_brian.flow import EXPONENTIAL, Flow, split
 from conex_brian.inputs import CONSTANT, Input
 from conex_brian.models import LIF
-from conex_brian.options import NEVER
+from conex_brian.options import NEVER, OVER
 
 #: Names that a group with precise spikes uses, besides the model's.
 TAKEN = (
@@ -49,9 +49,9 @@ TAKEN = (
 _LEAKY = {"F": LIF.F, "RI": LIF.RI, "states": LIF.states}
 
 #: Brian2's name for the condition that keeps a neuron refractory until the step of its release.
-REFRACTORY = "timestep(t, dt) < timestep(t_release, dt)"
+REFRACTORY = f"not ({OVER})"
 #: What holds in that step.
-RELEASED = "timestep(t, dt) == timestep(t_release, dt)"
+RELEASED = f"{OVER} and t_release - t >= -0.001*dt"
 
 
 @dataclass(frozen=True)
