@@ -12,7 +12,7 @@ from conex_brian.options import OVER
 
 #: How much of the distance to ``u`` is left after a time step.
 DECAY = "v_decay"
-CONSTANTS = {DECAY: "exp(-dt/tau)"}
+CONSTANTS = {DECAY: "exp(clip(-dt/tau, -690, 0))"}
 
 #: Where a second spike in a step is owed to the next: how much of the distance to ``u`` was left
 #: since then at the step's end; 0 where none is.
@@ -56,7 +56,7 @@ def _crossing(voltage: str) -> list[str]:
         # At the threshold before the step's start, or never: the spike is at the start.
         f"_since = clip((_u - v)/_above, {DECAY}, 1)",
         f"_owes = 1.0*int({OWED} > 0)",
-        f"_left = _since + _owes*({OWED} - _since)",
+        f"_left = (1 - _owes)*_since + _owes*{OWED}",
         "_ago = clip(-tau*log(_left), 0*second, dt + 1e6*_owes*tau)",
     ]
 
@@ -72,8 +72,7 @@ def reset(voltage: str) -> str:
     return "\n".join([
         *_crossing(voltage),
         "t_spike = t + (1 - _owes)*dt - _ago",
-        "_free = (v_reset - _u)*_since",
-        f"_distance = _free + _owes*(({OWED_V} - _u)*{DECAY} - _free)",
+        f"_distance = (1 - _owes)*(v_reset - _u)*_since + _owes*({OWED_V} - _u)*{DECAY}",
         "v = _u + _distance",
         "_again = 1.0*int(v >= threshold)*int(_u > threshold)",
         "_next = clip(-_distance/_above, 1e-300, 1)",

@@ -278,7 +278,9 @@ def _equations(
         lines += [bound_voltage(current.equations), f"v_bounded = {upper} : {unit['voltage']}"]
         if neuron.states:
             # Where adaptation runs away (alpha*R < -1, or too long a step) it must not overflow.
-            within = f"clip(v_bounded, {upswing.LOWEST}, inf*{unit['voltage']})"
+            sharp = "delta" in neuron.parameter_names() and neuron.kind("delta") == "voltage"
+            ranges = "threshold - v_reset" + (" + delta" if sharp else "")
+            within = f"clip(v_bounded, v_reset - 1e6*({ranges}), inf*{unit['voltage']})"
             lines.append(f"v_within = {within} : {unit['voltage']}")
     else:
         lines += [line(equation) for equation in current.equations.values()]
