@@ -279,8 +279,8 @@ def _equations(
         if neuron.states:
             # Where adaptation runs away (alpha*R < -1, or too long a step) it must not overflow.
             sharp = "delta" in neuron.parameter_names() and neuron.kind("delta") == "voltage"
-            ranges = "threshold - v_reset" + (" + delta" if sharp else "")
-            within = f"clip(v_bounded, v_reset - 1e6*({ranges}), inf*{unit['voltage']})"
+            lowest = upswing.LOWEST if sharp else upswing.LOWEST_WITHOUT
+            within = f"clip(v_bounded, {lowest}, inf*{unit['voltage']})"
             lines.append(f"v_within = {within} : {unit['voltage']}")
     else:
         lines += [line(equation) for equation in current.equations.values()]

@@ -49,6 +49,8 @@ CONSTANTS_OF = ("theta_rh", "delta", "tau", "threshold", "v_reset")
 
 #: A million voltage ranges below and above: no trajectory that means anything gets there.
 LOWEST = "v_reset - 1e6*(threshold - v_reset + delta)"
+#: The same in models without delta.
+LOWEST_WITHOUT = LOWEST.replace(" + delta", "")
 HIGHEST = "threshold + 1e6*(threshold - v_reset + delta)"
 
 #: Where the spike is: beyond it, what is left of the upswing takes no time.

@@ -13,27 +13,22 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import queue
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-import traceback
-import warnings
 import weakref
 from collections.abc import Sequence
 from typing import IO, Any
+
+from conex_brian.serving import GONE, end_group, temporary
 
 #: Whether workers are copies: elsewhere system libraries do not bear to be copied.
 COPIES = sys.platform == "linux"
 #: So many seconds a nursery waits without a worker.
 PATIENCE = 300.0
-
-#: What there is where a process has died.
-_GONE = (EOFError, OSError)
 
 #: What a Python starts with. Imports make no garbage; to look for it takes a fifth of their time,
 #: and to look through them again and again a third of what the first build takes. Brian2 imports
@@ -47,8 +42,8 @@ import conex_brian.worker
 del sys.modules["pytest"]
 gc.freeze()
 gc.enable()
-from conex_brian import worker_processes
-worker_processes.{call}
+from conex_brian import serving
+serving.{call}
 """
 
 
@@ -100,14 +95,14 @@ class _Own(Worker):
             f"serve_standard_streams({folder!r})",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **_temporary(folder)},
+            env={**os.environ, **temporary(folder)},
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         super().__init__(folder, self._process.stdin, self._process.stdout)
 
     def _end(self) -> int:
         # Before wait(): after it the system may give its number to another.
-        _end_group(self._process.pid)
+        end_group(self._process.pid)
         self._process.kill()
         return self._process.wait()
 
@@ -145,8 +140,8 @@ class _Copy(Worker):
         try:
             status: int = self._nursery.ask(self._pid)
             return status
-        except _GONE:
-            _end_group(self._pid)
+        except GONE:
+            end_group(self._pid)
             return -signal.SIGKILL
 
 
@@ -235,125 +230,3 @@ def _python(call: str, **options: Any) -> subprocess.Popen[bytes]:
     # In a new session: Ctrl+C is for the process that waits for results.
     program = _MAIN.format(path=_path(), call=call)
     return subprocess.Popen([sys.executable, "-c", program], start_new_session=True, **options)
-
-
-def _temporary(folder: str) -> dict[str, str]:
-    return {"TMPDIR": folder, "TEMP": folder, "TMP": folder}
-
-
-def _end_group(leader: int) -> None:
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # It has ended.
-            os.killpg(leader, signal.SIGKILL)
-
-
-def nurse(number: int, patience: float) -> None:
-    """Be the nursery of the process at the other end of a socket, as long as it may be needed."""
-    workers: set[int] = set()
-    with socket.socket(fileno=number) as parent:
-        while True:
-            parent.settimeout(None if workers else patience)
-            try:
-                message, files, _, _ = socket.recv_fds(parent, 1 << 14, 4)
-            except OSError:
-                return
-            if not message:
-                return
-            request = pickle.loads(message)
-            if files:
-                answer = _copied(parent, request, *files)
-                workers.add(answer)
-            else:
-                workers.discard(request)
-                # Before waitpid(): after it the system may give its number to another.
-                _end_group(request)
-                os.kill(request, signal.SIGKILL)
-                answer = os.waitstatus_to_exitcode(os.waitpid(request, 0)[1])
-            with contextlib.suppress(OSError):  # If it is gone, there is no next message.
-                parent.send(pickle.dumps(answer))
-
-
-def _copied(
-    parent: socket.socket, folder: str, calls: int, answers: int, messages: int, place: int
-) -> int:
-    """Start a worker that is a copy of this process; return its number."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy's threads know how to be copied.
-        number = os.fork()
-    if number:
-        for one in (calls, answers, messages, place):
-            os.close(one)
-        return number
-    try:
-        parent.close()
-        os.setsid()
-        os.fchdir(place)
-        os.dup2(messages, 2)
-        os.dup2(messages, 1)  # What the user prints.
-        os.close(place)
-        os.close(messages)
-        for pipe in (calls, answers):  # A compiler that outlives this process shall not keep them.
-            os.set_inheritable(pipe, False)
-        os.environ.update(_temporary(folder))
-        tempfile.tempdir = None
-        _serve(os.fdopen(calls, "rb"), os.fdopen(answers, "wb"), folder)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(1)
-
-
-def serve_standard_streams(folder: str) -> None:
-    """Be a worker, with a Python of its own."""
-    # What the user prints must not get between the answers.
-    calls, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    _serve(calls, answers, folder)
-
-
-def _serve(calls: IO[bytes], answers: IO[bytes], folder: str) -> None:
-    """Do the calls that come until no more can."""
-    if hasattr(os, "register_at_fork"):
-        # Else it would not be seen that this process has died while one that it started lives.
-        os.register_at_fork(after_in_child=lambda: _forget(calls, answers))
-    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(calls, waiting, folder), daemon=True).start()
-    while True:
-        answer = _answer(waiting.get())
-        answers.write(answer)
-        answers.flush()
-
-
-def _forget(*pipes: IO[bytes]) -> None:
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for pipe in pipes:
-        os.dup2(nothing, pipe.fileno(), inheritable=False)
-    os.close(nothing)
-
-
-def _listen(calls: IO[bytes], waiting: queue.SimpleQueue[bytes], folder: str) -> None:
-    """Take calls, and end this process, whatever it does, when no more can come."""
-    try:
-        while True:
-            waiting.put(pickle.load(calls))
-    except _GONE:
-        shutil.rmtree(folder, ignore_errors=True)
-        _end_group(os.getpid())
-        os._exit(1)
-
-
-def _answer(call: bytes) -> bytes:
-    try:
-        function, arguments, options = pickle.loads(call)
-        return pickle.dumps((True, function(*arguments, **options)))
-    except BaseException as error:
-        # What would end the process that asked is an error like any other there.
-        if isinstance(error, Exception):
-            with contextlib.suppress(Exception):
-                answer = pickle.dumps((False, error))
-                pickle.loads(answer)
-                return answer
-        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
