@@ -21,9 +21,9 @@ OWED = "owed"
 #: much ``u`` exceeded ``v_reset`` in that step.
 OWED_V, OWED_U = "v_owed", "u_owed"
 
-STEP = f"""\
-_u = v_rest + R*I
-v = _u + (v - _u)*{DECAY}"""
+#: Where the membrane tends to, and where it is after a time step.
+TARGET = "_u = v_rest + R*I"
+STEP = f"_u + (v - _u)*{DECAY}"
 
 
 #: Where a neuron is now that was at the threshold when the step started.
@@ -51,7 +51,7 @@ def _crossing(voltage: str) -> list[str]:
     """
     tiny = "1e-300*(threshold - v_reset)"
     return [
-        "_u = v_rest + R*I",
+        TARGET,
         f"_above = clip(_u - threshold, {tiny}, inf*{voltage})",
         # At the threshold before the step's start, or never: the spike is at the start.
         f"_since = clip((_u - v)/_above, {DECAY}, 1)",
@@ -83,8 +83,8 @@ def reset(voltage: str) -> str:
 
 #: What a neuron executes at the start of the step of its release: it is where the free membrane
 #: has to be, in order to be at the reset when the period ends.
-RELEASE = """\
-_u = v_rest + R*I
+RELEASE = f"""\
+{TARGET}
 v = _u + (v - _u)*exp(clip((t_release - t)/tau, -inf, 300))"""
 
 

@@ -48,8 +48,11 @@ TAKEN = (
 
 _LEAKY = {"F": LIF.F, "RI": LIF.RI, "states": LIF.states}
 
-#: Brian2's name for the condition that keeps a neuron refractory until the step of its release.
+#: The condition that keeps a neuron refractory until the step of its release.
 REFRACTORY = f"not ({OVER})"
+#: The same as a statement. Brian2's own asks too whether a neuron was refractory before, and that
+#: compilers take neuron by neuron; with this after it they leave it out.
+RELEASES = f"not_refractory = {OVER}\n"
 #: What holds in that step.
 RELEASED = f"{OVER} and t_release - t >= -0.001*dt"
 
@@ -135,13 +138,15 @@ def _closed(neuron: LIF, current: Input, period: str | None, voltage: str) -> Ti
     several = is_array(neuron.tau)
     shared = "shared" in current.equations["I"].flags and period is None
     shared &= not any(is_array(getattr(neuron, name)) for name in LIF.parameter_names())
-    step = closed_form.STEP
+    step = f"{closed_form.TARGET}\nv = {closed_form.STEP}"
+    if not shared:
+        step = kept_over(closed_form.TARGET, closed_form.STEP, period is not None, voltage)
     return Timing(
         threshold=closed_form.shared_condition(voltage) if shared else neuron.condition,
         reset=reset,
         variables=_lines(units) + _derived(closed_form.CONSTANTS, "1", several),
         values=_never(units),
-        step=step if shared else kept_over(step, period is not None, voltage),
+        step=step,
         constants=closed_form.CONSTANTS if several else {},
         release=None if period is None else closed_form.RELEASE,
     )
@@ -265,24 +270,36 @@ def step(
     equations, variables, options
         As Brian2 hands them to a state updater.
     """
+    released = RELEASES if refractory else ""
     if timing.step is not None:
-        return timing.step
+        return released + timing.step
     update = StateUpdateMethod.stateupdaters[method] if isinstance(method, str) else method
     code = update(equations, variables, options)
     if timing.watch is not None:
-        return f"{code}\nv = clip(v, {upswing.LOWEST}, {upswing.BOUND})"
-    return kept_over(code, refractory, unit_text(equations["v"].dim))
+        return f"{released}{code}\nv = clip(v, {upswing.LOWEST}, {upswing.BOUND})"
+    return released + kept_over(code, "v", refractory, unit_text(equations["v"].dim))
 
 
-def kept_over(code: str, refractory: bool, unit: str) -> str:
+def kept_over(code: str, after: str, refractory: bool, unit: str) -> str:
     """Return a leaky neuron's step in which one that starts over the threshold stays there.
 
     It has spiked. In a refractory period ``v`` is no membrane potential.
+
+    Parameters
+    ----------
+    code, after : str
+        The step's statements, and what ``v`` is after them.
+    refractory : bool
+        Whether there is a refractory period.
+    unit : str
+        The voltage's.
     """
     # Far below where v is under the threshold, and at the threshold else: all that a compiler has
     # to make of it are a minimum and a maximum.
     below = f"clip(v - threshold, -inf*{unit}, 0*{unit})"
     if refractory:
-        below += " - int(t < t_release)*(threshold - v_reset)"
+        below += " + clip((t - t_release)/dt, -inf, 0)*(threshold - v_reset)"
     floor = f"_floor = threshold + 1e30*({below})"
-    return "\n".join([floor, code, f"v = clip(v, _floor, inf*{unit})"])
+    # In a step of their own: a bound within the condition of being refractory takes longer.
+    bounded = f"_after = clip({after}, _floor, inf*{unit})"
+    return "\n".join([floor, code, bounded, "v = _after"])
