@@ -17,8 +17,8 @@ CONSTANTS = {DECAY: "exp(clip(-dt/tau, -690, 0))"}
 #: Where a second spike in a step is owed to the next: how much of the distance to ``u`` was left
 #: since then at the step's end; 0 where none is.
 OWED = "owed"
-#: What else is kept for it: ``v`` after it at that step's end, or with a refractory period by how
-#: much ``u`` exceeded ``v_reset`` in that step.
+#: What else is kept for it where `conex_brian.precise.kept_over` may change ``v``: where it is after
+#: that spike, at that step's end; with a refractory period by how much ``u`` exceeded ``v_reset``.
 OWED_V, OWED_U = "v_owed", "u_owed"
 
 #: Where the membrane tends to, and where it is after a time step.
@@ -53,32 +53,42 @@ def _crossing(voltage: str) -> list[str]:
     return [
         TARGET,
         f"_above = clip(_u - threshold, {tiny}, inf*{voltage})",
+        "_share = (_u - v)/_above",
         # At the threshold before the step's start, or never: the spike is at the start.
-        f"_since = clip((_u - v)/_above, {DECAY}, 1)",
-        f"_owes = 1.0*int({OWED} > 0)",
+        f"_since = clip(_share, {DECAY}, 1)",
+        # Inhibition may have taken v below the threshold since: then nothing is owed any more.
+        f"_owes = 1.0*int({OWED} > 0)*int(_share <= 1.000001*{DECAY})",
         f"_left = (1 - _owes)*_since + _owes*{OWED}",
         "_ago = clip(-tau*log(_left), 0*second, dt + 1e6*_owes*tau)",
     ]
 
 
-def reset(voltage: str) -> str:
+def reset(voltage: str, shared: bool) -> str:
     """Return the statements that a spike executes without a refractory period.
 
     Parameters
     ----------
     voltage : str
         The voltage's unit.
+    shared : bool
+        Whether the threshold is `shared_condition`, so that nothing but the equation changes ``v``.
+        It is linear: a spike takes from ``v`` what is left of its jump, whatever the input.
     """
-    return "\n".join([
+    after = f"({OWED_V} - _u)*{DECAY}"
+    if shared:
+        after = f"v - _u - (threshold - v_reset)*{OWED}*{DECAY}"
+    statements = [
         *_crossing(voltage),
         "t_spike = t + (1 - _owes)*dt - _ago",
-        f"_distance = (1 - _owes)*(v_reset - _u)*_since + _owes*({OWED_V} - _u)*{DECAY}",
+        f"_distance = (1 - _owes)*(v_reset - _u)*_since + _owes*({after})",
         "v = _u + _distance",
         "_again = 1.0*int(v >= threshold)*int(_u > threshold)",
         "_next = clip(-_distance/_above, 1e-300, 1)",
         f"{OWED} = _again*_next",
-        f"{OWED_V} = _u + (v_reset - _u)*_next",
-    ])  # fmt: skip
+    ]
+    if not shared:
+        statements.append(f"{OWED_V} = _u + (v_reset - _u)*_next")
+    return "\n".join(statements)
 
 
 #: What a neuron executes at the start of the step of its release: it is where the free membrane

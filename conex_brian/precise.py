@@ -14,7 +14,8 @@ happens at the edges:
 - A neuron spikes at most once a step. Where it is over the threshold again before the step of its
   spike ends, the next spike comes in the next step, and its ``t_spike`` is its exact time still, in
   the step before. With a constant input any number may be owed; where the input changes while more
-  than one is, those beyond the first are not exact or never come.
+  than one is, those beyond the first are not exact or never come. Inhibition that takes ``v`` below
+  the threshold before the next step cancels what is owed.
 - Where ``v`` is over the threshold inside a step, but below it at both ends, as exponential
   synapses can do, there is no spike. That is rare: see benchmarks/README.md.
 - A refractory period ends at ``t_spike + t_ref``, inside a step: an event puts ``v`` where the
@@ -128,16 +129,16 @@ def make_timing(
 
 
 def _closed(neuron: LIF, current: Input, period: str | None, voltage: str) -> Timing:
-    units = {"t_spike": "second", closed_form.OWED: "1"}
-    if period is None:
-        units |= {closed_form.OWED_V: voltage}
-        reset = closed_form.reset(voltage)
-    else:
-        units |= {"t_release": "second", closed_form.OWED_U: voltage}
-        reset = closed_form.refractory_reset(voltage, period)
     several = is_array(neuron.tau)
     shared = "shared" in current.equations["I"].flags and period is None
     shared &= not any(is_array(getattr(neuron, name)) for name in LIF.parameter_names())
+    units = {"t_spike": "second", closed_form.OWED: "1"}
+    if period is None:
+        units |= {} if shared else {closed_form.OWED_V: voltage}
+        reset = closed_form.reset(voltage, shared)
+    else:
+        units |= {"t_release": "second", closed_form.OWED_U: voltage}
+        reset = closed_form.refractory_reset(voltage, period)
     step = f"{closed_form.TARGET}\nv = {closed_form.STEP}"
     if not shared:
         step = kept_over(closed_form.TARGET, closed_form.STEP, period is not None, voltage)

@@ -187,6 +187,30 @@ def test_a_spike_after_two_in_one_step_where_the_input_drops_between(
     assert_same_spikes(recorded(group, 10.0), wanted, 10.0, 2.0, CLOSED_FORM)
 
 
+@pytest.mark.parametrize("currents", [[14.13], [14.13, 14.9]], ids=["shared", "one a neuron"])
+@pytest.mark.parametrize("dead", [None, 0.02])
+def test_inhibition_cancels_a_spike_that_was_owed(
+    currents: list[float], dead: float | None
+) -> None:
+    # It comes after two spikes in a step, before the second was told. The next spike is its own.
+    defaultclock.dt = 1 * ms
+    neuron = LIF(R=1.0, threshold=1.0, tau=15.52 * ms, v_reset=0.38, v_rest=0.0)
+    current = currents[0] if len(currents) == 1 else np.array(currents)
+    period = False if dead is None else dead * ms
+    group = neuron.group(len(currents), I=current, spike_timing="precise", refractory=period)
+    spikes = conex_brian.spike_monitor(group)
+    run(2 * ms)
+    assert (np.asarray(spikes.count) == 1).all() and (np.asarray(group.owed) > 0).all()
+    after = np.linspace(-0.4, -0.7, len(currents))
+    group.v, group.I = after, np.array(currents) / 7
+    run(25 * ms)
+    u = np.array(currents) / 7
+    wanted = 2 + 15.52 * np.log((u - after) / (u - 1.0))
+    assert (wanted % 1).min() > 0.01  # Not at a step's end.
+    for i, time in enumerate(wanted):
+        assert spikes.t_spike[spikes.i == i][1] / ms == pytest.approx(time, abs=CLOSED_FORM)
+
+
 @pytest.mark.parametrize("model", [LIF, AELIF])
 def test_no_name_of_a_variable_of_the_input_changes_a_spike(model: type[LIF]) -> None:
     # Not even that of something which the statements of a spike compute, but for an underscore.
