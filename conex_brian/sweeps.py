@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brian2 import get_dimensions
 
+from conex_brian import worker_processes
 from conex_brian.dimensions import short, unit_text
 from conex_brian.dispatch import outcomes_of
 from conex_brian.experiment import Experiment
@@ -138,6 +139,8 @@ def sweep(
     [0.0, 70.0, 0.0, 35.0]
     """
     _check(build, executor, progress, on_error, seed)
+    if isinstance(executor, (int, np.integer)):
+        worker_processes.begin()  # pandas takes a while to import too.
     _need_packages()
     checked = make_points(points, int(seed))
     names = tuple(checked[0].values)

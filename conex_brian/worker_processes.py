@@ -199,6 +199,12 @@ _nursery: _Nursery | None = None
 _starting = threading.Lock()
 
 
+def begin() -> None:
+    """Start what workers are copies of, so that it gets ready while this process does other things."""
+    if COPIES:
+        _fitting_nursery()
+
+
 def start(folder: str) -> Worker:
     """Return a worker, which starts now or with its first call.
 
@@ -207,14 +213,15 @@ def start(folder: str) -> Worker:
     folder : str
         A directory for its temporary files, removed when it ends.
     """
+    return _Copy(folder, _fitting_nursery()) if COPIES else _Own(folder)
+
+
+def _fitting_nursery() -> _Nursery:
     global _nursery
-    if not COPIES:
-        return _Own(folder)
     with _starting:
         if _nursery is None or not _nursery.fits():
             _nursery = _Nursery()
-        nursery = _nursery
-    return _Copy(folder, nursery)
+        return _nursery
 
 
 def _surroundings() -> Any:
