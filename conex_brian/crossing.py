@@ -16,8 +16,8 @@ from conex_brian.options import NEVER_TEXT, OVER
 #: By so many steps the rest of a step after a spike may be longer than the step.
 LATEST = 20
 
-#: Steps of a leaky membrane back to the threshold, and from the reset on.
-BACK, ON = 2, 1
+#: Steps of a leaky membrane back to the threshold, and the shares of those from the reset on.
+BACK, ON = 2, (1,)
 
 
 def reset(flow: Flow, period: str | None, current_next: str) -> str:
@@ -126,17 +126,19 @@ def go_on(flow: Flow, code: list[str], h: str, start: str | None) -> None:
 
     ``start`` is what ``_v`` is, where it is a parameter.
     """
-    steps = upswing.FROM_RESET if flow.share else ON
+    shares = upswing.FROM_RESET if flow.share else ON
     # A method's blow-up may be many steps late, Euler's six at times. Longer only where ever more
     # spikes are owed, which has no accuracy to lose.
-    code += [f"_rest = clip({h}, -2*dt, {LATEST}*dt)", f"_part = _rest/{steps}"]
-    for number in range(steps):
+    code.append(f"_rest = clip({h}, -2*dt, {LATEST}*dt)")
+    for number, share in enumerate(shares):
+        part = f"_part_{number}"
+        code.append(f"{part} = _rest*{share}/{sum(shares)}")
         if flow.share:
             begin = None if number else start
-            upswing.step(flow, code, "_part", "_time", "I", start=begin)
-            code += ["_n_time = _time + _part", "_time = _n_time"]
+            upswing.step(flow, code, part, "_time", "I", start=begin)
+            code += [f"_n_time = _time + {part}", "_time = _n_time"]
         else:
-            flow.free(code, "_part", "I")
+            flow.free(code, part, "I")
 
 
 def to_threshold(flow: Flow, code: list[str]) -> None:

@@ -34,8 +34,11 @@ STEPS_LEFT = 5
 #: The same for Euler's method and rk2 in v, which keep their order only far from the blow-up.
 LAST_OF_ORDER = 0.3
 
-#: Steps of the way to the threshold, and from the reset on.
-TO_THRESHOLD, FROM_RESET = 8, 2
+#: Steps of the way to the threshold.
+TO_THRESHOLD = 8
+#: The shares of the steps from the reset on. The first is the shortest: a reset far above
+#: ``theta_rh`` is in an upswing, and where several spikes were owed all of it may be many time steps.
+FROM_RESET = (1, 3, 9)
 
 #: The independent variable of the way to the threshold is this root of time.
 POWER = 3
@@ -207,7 +210,6 @@ def watch(flow: Flow, current_next: str) -> tuple[str, str]:
     before = [
         f"_new = 1 - {same}",
         "t_kept = _new*t + (1 - _new)*t_kept",
-        f"t_seen = _new*({NEVER_TEXT}) + (1 - _new)*t_seen",
     ]
     for y in ("v", *flow.others):
         before.append(f"{y}_kept = _new*{y} + (1 - _new)*{y}_kept")

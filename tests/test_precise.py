@@ -682,6 +682,21 @@ def test_bursts_with_two_spikes_in_a_step_lose_none() -> None:
     assert_same_spikes(got, [wanted], 20.0, 2.0, 1e-2)
 
 
+def test_a_burst_of_several_spikes_a_step_ends_when_it_has_to() -> None:
+    # Five spikes in 0.6 ms take five steps to tell: what follows the last one starts 4 steps late.
+    defaultclock.dt = 0.5 * ms
+    one = {
+        "tau": 9.088, "v_rest": -66.304, "theta_rh": -50.889, "delta": 0.624, "Ra": 0.015,
+        "threshold": -46.718, "v_reset": -47.967, "RI": 18.528, "w_tau": 56.574, "Rb": 15.842,
+    }  # fmt: skip
+    wanted = exponential_spike_times(one, 300.0)
+    assert len(wanted) == 10 and np.diff(wanted[:5]).max() < 0.25
+    model, current = adaptive_model([one])
+    got = recorded(model.group(I=current, spike_timing="precise"), 300.0)
+    assert_same_spikes(got, [wanted], 300.0, 2.0, 0.02)
+    assert len(got[0]) == len(wanted)
+
+
 @pytest.mark.parametrize("dt", [pytest.param(0.1, marks=pytest.mark.slow), 4.0])
 @pytest.mark.parametrize("refractory", [False, 1.3 * ms])
 @pytest.mark.parametrize(
