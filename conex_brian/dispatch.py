@@ -9,6 +9,7 @@ from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Any
 
+import brian2
 from brian2 import Unit
 from brian2.core.namespace import DEFAULT_UNITS
 
@@ -70,14 +71,18 @@ def _pickled(job: Job) -> bytes:
     import cloudpickle  # type: ignore[import-untyped]
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-        """Sends units by their names: Brian2 warns of copies that are called as they are."""
+        """Sends by their names what is Brian2's own: a copy of ``prefs`` changes nothing."""
 
         def reducer_override(self, value: Any) -> Any:
             if isinstance(value, Unit) and id(value) in units:
                 return worker.unit, (units[id(value)],)
+            if id(value) in singletons:
+                return worker.of_brian2, (singletons[id(value)],)
             return super().reducer_override(value)
 
+    # Brian2 warns of copies of units that are called as they are.
     units = {id(unit): name for name, unit in DEFAULT_UNITS.items()}
+    singletons = {id(getattr(brian2, name)): name for name in worker.SINGLETONS}
     content = io.BytesIO()
     try:
         Pickler(content).dump(job)

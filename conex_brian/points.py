@@ -120,6 +120,8 @@ def neuron_grid(model: Model, **axes: Any) -> tuple[Model, pandas.DataFrame]:
     >>> run(200*ms)
     >>> table['rate'] = spikes.count/(200*ms)
     """
+    if not isinstance(model, LIF):
+        raise TypeError(f"neuron_grid: model = {short(model)}: it needs a LIF, ELIF or AELIF.")
     known = ("I", *model.parameter_names(), *model.initial_names())
     for name in axes:
         if name not in known:
@@ -127,15 +129,16 @@ def neuron_grid(model: Model, **axes: Any) -> tuple[Model, pandas.DataFrame]:
                 f"neuron_grid: {type(model).__name__} has no {name!r}{nearest(name, known)}: it "
                 f"has {', '.join(known)}."
             )
-    columns: dict[str, Any] = {}
+    if "I" in axes and "init_I" in axes:
+        raise TypeError("neuron_grid: I and init_I are the same input: give one of them.")
     points = grid(**axes)
-    for name in axes:
-        column = as_quantity(f"neuron_grid: {name}", [point[name] for point in points])
-        columns["init_I" if name == "I" else name] = column
-    changed = model.replace(**columns)
+    columns = {name: [point[name] for point in points] for name in axes}
+    for name, values in columns.items():
+        truth = name == "init_s" and all(isinstance(one, (bool, np.bool_)) for one in values)
+        columns[name] = np.array(values) if truth else as_quantity(f"neuron_grid: {name}", values)
+    changed = model.replace(**{"init_I" if n == "I" else n: c for n, c in columns.items()})
     units = {name: unit_text(get_dimensions(points[0][name])) for name in axes}
-    values = zip(axes, columns.values(), strict=True)
-    return changed, make_table({name: np.array(column) for name, column in values}, units)
+    return changed, make_table({name: np.array(column) for name, column in columns.items()}, units)
 
 
 def make_points(points: Iterable[Mapping[str, Any]], seed: int) -> list[Point]:
@@ -156,7 +159,7 @@ def make_points(points: Iterable[Mapping[str, Any]], seed: int) -> list[Point]:
                 f"{where} = {short(given)}: it needs a dict of values, such as {{'tau': 10*ms}}."
             )
         check_names(where, given)
-        values = {n: as_quantity(f"{where}: {n}", value) for n, value in given.items()}
+        values = {n: _value(f"{where}: {n}", value) for n, value in given.items()}
         own = {name: unit_text(get_dimensions(value)) for name, value in values.items()}
         units = units or own
         if set(own) != set(units):
@@ -179,6 +182,13 @@ def make_points(points: Iterable[Mapping[str, Any]], seed: int) -> list[Point]:
     if not made:
         raise ValueError("points is empty: there is nothing to run.")
     return made
+
+
+def _value(name: str, value: Any) -> Any:
+    """Return a value as a number or array of numbers; truth values are 0 and 1."""
+    if not isinstance(value, (str, bytes)) and np.asarray(value).dtype == bool:
+        value = np.asarray(value, dtype=int)
+    return as_quantity(name, value)
 
 
 def _digest(values: Mapping[str, Any], units: Mapping[str, str]) -> str:

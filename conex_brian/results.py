@@ -81,7 +81,10 @@ class Results:
         except FileNotFoundError:
             return  # Another process has joined it with others.
         except (pyarrow.ArrowException, KeyError, TypeError, ValueError) as error:
-            logger.warn(f"{file} is damaged, or not a sweep's ({error}): its points are run again.")
+            logger.warn(
+                f"{file} is damaged, or not a sweep's ({error}): its points are run again. Remove "
+                "it: pandas may not read the directory while it is there."
+            )
             return
         if about["points"] != self._points:
             raise ValueError(
@@ -91,11 +94,15 @@ class Results:
             )
         self.check_observations(about["observe"])
         self._files.append(file)
+        lists = {
+            field.name: field.type.value_type.to_pandas_dtype()
+            for field in table.schema
+            if pyarrow.types.is_list(field.type)
+        }
         for row in table.to_pylist():
-            values = {name: row[name] for name in about["observe"]}
             self.found[row[_KEY]] = {
-                name: np.array(value) if isinstance(value, list) else value
-                for name, value in values.items()
+                name: np.array(row[name], dtype=lists[name]) if name in lists else row[name]
+                for name in about["observe"]
             }
 
     def check_observations(self, units: Mapping[str, str]) -> None:
@@ -143,27 +150,30 @@ class Results:
         self._join()
 
     def _join(self) -> None:
-        """Make one file of all that have the same columns, where there is room for it."""
+        """Make one file of all whose columns one table can have, where there is room for it."""
         with contextlib.suppress(OSError):
             self._join_alike()
 
     def _join_alike(self) -> None:
-        from pyarrow import concat_tables
-
-        kinds: dict[Any, list[tuple[Path, Any]]] = {}
+        kinds: list[tuple[list[Path], Any]] = []
         for file in self._files:
             with contextlib.suppress(FileNotFoundError):  # Another process has joined it.
                 table = _read(file)
-                kinds.setdefault(str(table.schema.remove_metadata()), []).append((file, table))
+                for number, (files, others) in enumerate(kinds):
+                    joined = _joined(others, table)
+                    if joined is not None:
+                        kinds[number] = [*files, file], joined
+                        break
+                else:
+                    kinds.append(([file], table))
         self._files = []
-        for alike in kinds.values():
-            if len(alike) > 1:
-                joined = concat_tables([table for _, table in alike])
-                self._files.append(self._write(_without_repetitions(joined)))
-                for file, _ in alike:
+        for files, table in kinds:
+            if len(files) > 1:
+                self._files.append(self._write(_without_repetitions(table)))
+                for file in files:
                     file.unlink(missing_ok=True)
             else:
-                self._files.append(alike[0][0])
+                self._files += files
 
     def _write(self, table: Any) -> Path:
         from pyarrow import parquet
@@ -194,6 +204,17 @@ def _read(file: Path) -> Any:
     return parquet.read_table(io.BytesIO(file.read_bytes()))
 
 
+def _joined(first: Any, second: Any) -> Any:
+    """Return two tables as one, None where a column would have numbers and arrays."""
+    from pyarrow import ArrowException, concat_tables
+
+    try:
+        # Whole numbers in one and others in the other become others, where none loses a digit.
+        return concat_tables([first, second], promote_options="permissive")
+    except ArrowException:
+        return None
+
+
 def _without_repetitions(table: Any) -> Any:
     """Return a table with each point once: who was killed while joining has left some twice."""
     first = {key: row for row, key in reversed(list(enumerate(table[_KEY].to_pylist())))}
@@ -202,11 +223,15 @@ def _without_repetitions(table: Any) -> Any:
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Return rows as a table, with lists for arrays."""
-    from pyarrow import Table
+    import pyarrow
 
-    return Table.from_pylist([
-        {n: v.tolist() if isinstance(v, np.ndarray) else v for n, v in row.items()} for row in rows
-    ])  # fmt: skip
+    def column(values: list[Any]) -> Any:
+        if not isinstance(values[0], np.ndarray):
+            return pyarrow.array(values)
+        kind = pyarrow.list_(pyarrow.from_numpy_dtype(values[0].dtype))  # Also where all are empty.
+        return pyarrow.array([value.tolist() for value in values], kind)
+
+    return pyarrow.table({name: column([row[name] for row in rows]) for name in rows[0]})
 
 
 def _kind(row: Mapping[str, Any]) -> tuple[Any, ...]:

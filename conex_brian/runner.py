@@ -153,8 +153,11 @@ class Runner:
             for name, function in self.experiment.observe.items():
                 outcome.values[name], outcome.units[name] = _observed(name, function())
         except Exception as error:
-            outcome.error = f"{type(error).__name__}: {error}"
+            outcome.error = _reason(error)
             outcome.trace = traceback.format_exc()
+            return outcome
+        except SystemExit as error:
+            outcome.error = f"observe has called sys.exit({error.code!r})"
             return outcome
         lost = [n for n, value in outcome.values.items() if np.isnan(value).any()]
         if lost:
@@ -199,14 +202,15 @@ class _Standalone:
         early = ("insert_code", precise_groups.SET_VALUES)
         if early in device.main_queue:
             device.main_queue.remove(early)
-            device.run_args_applied = False
         for kind, arguments in device.main_queue:
             if kind == "run_network" and _SET_VALUES in arguments[1]:
                 arguments[1].remove(_SET_VALUES)
-                device.run_args_applied = False
         device.insert_code("before_start", _READ_SEEDS)
         device.main_queue.insert(0, ("insert_code", _SEED.format("_build_seed")))
         device.insert_code("main", _SEED.format("_run_seed"))
+        # Not in the run itself: before it, queues of synapses are made from their delays.
+        device.insert_code("main", precise_groups.SET_VALUES)
+        device.run_args_applied = True
         device.build_on_run = False
         experiment.network.run(experiment.duration, namespace=experiment.namespace)
         options = {
@@ -259,6 +263,16 @@ class _Standalone:
                 instance._check_for_invalid_states()
 
 
+def _reason(error: BaseException) -> str:
+    """Return what went wrong, the first cause first: Brian2 says only in which object it was."""
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+    texts = [str(one).partition("\nObject was created here")[0] for one in causes]
+    named = [f"{type(e).__name__}: {text}" for e, text in zip(causes, texts, strict=True)]
+    return "; ".join(named[::-1])
+
+
 def _observed(name: str, value: Any) -> tuple[Any, str]:
     """Return what was observed as plain numbers in base units, and their unit."""
     if hasattr(value, "get_item"):  # a variable of a group or monitor
@@ -269,6 +283,10 @@ def _observed(name: str, value: Any) -> tuple[Any, str]:
             f"observe[{name!r}] gave {short(value)}: it needs a number, a Quantity, or a "
             "one-dimensional array of them."
         )
+    if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
+        raise ValueError(f"observe[{name!r}] gave {short(value)}, which is masked: give numbers.")
     kind = {"b": bool, "f": float}.get(array.dtype.kind, np.int64)
+    if kind is np.int64 and array.size and array.max() > np.iinfo(kind).max:
+        raise ValueError(f"observe[{name!r}] gave {short(value)}: whole numbers have 63 bits here.")
     array = np.array(array, dtype=kind)
     return array if is_array(array) else array.item(), unit_text(get_dimensions(value))

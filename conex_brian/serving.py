@@ -126,6 +126,8 @@ def _listen(calls: IO[bytes], waiting: queue.SimpleQueue[bytes], folder: str) ->
             waiting.put(pickle.load(calls))
     except GONE:
         shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # The pool's, which cannot remove it: the last one does.
+            os.rmdir(os.path.dirname(folder))
         end_group(os.getpid())
         os._exit(1)
 

@@ -88,7 +88,8 @@ def sweep(
         Whether a bar shows how many points are done. Default: True.
     resume : path, optional
         A directory, such as ``'results.parquet'``, where each finished point is stored as it
-        comes, as Parquet files that ``pandas.read_parquet`` reads. Points that are there already
+        comes, as Parquet files. When the sweep has ended ``pandas.read_parquet`` reads them, if
+        each observation is always a number or always an array. Points that are there already
         are not run again. That ``build`` is the same is up to you. Default: nothing is stored.
     on_error : {'raise', 'record'}, optional
         What happens where points fail, or observe nan. All others are run in any case; then

@@ -9,10 +9,20 @@ from collections.abc import Mapping
 from multiprocessing.util import Finalize
 from typing import Any
 
+import brian2
 from brian2 import Unit
 from brian2.core.namespace import DEFAULT_UNITS
 
 from conex_brian.runner import Outcome, Runner
+
+
+#: Objects of Brian2 that there is one of in a process.
+SINGLETONS = ("prefs", "defaultclock", "device", "magic_network")
+
+
+def of_brian2(name: str) -> Any:
+    """Return this process's own of the `SINGLETONS`."""
+    return getattr(brian2, name)
 
 
 def unit(name: str) -> Unit:

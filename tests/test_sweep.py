@@ -25,7 +25,9 @@ from brian2 import (
     DimensionMismatchError,
     Network,
     NeuronGroup,
+    SpikeGeneratorGroup,
     SpikeMonitor,
+    Synapses,
     defaultclock,
     ms,
     mV,
@@ -253,6 +255,51 @@ def test_standalone_programs_give_the_same_bits_and_are_built_once(tmp_path: Pat
 
 @needs_compiler
 @pytest.mark.slow
+@needs_compiler
+@pytest.mark.parametrize("several", [False, True])
+def test_delays_are_varied_on_every_device(several: bool) -> None:
+    # Brian2 makes a synapse's queue from its delay before a run.
+    def build() -> Experiment:
+        source = SpikeGeneratorGroup(2, [0, 1], [1, 1] * ms)
+        target = NeuronGroup(2, "v : 1", threshold="v > 0.5", reset="v = 0")
+        one = {} if several else {"delay": 3 * ms}
+        synapses = Synapses(source, target, on_pre="v_post += 1", **one)
+        synapses.connect(j="i")
+        spikes = SpikeMonitor(target)
+        network = Network(source, target, synapses, spikes)
+        vary = {"delay": synapses.delay}
+        return Experiment(network, 12 * ms, vary, {"times": lambda: spikes.t[:]})
+
+    def build_cpp() -> Experiment:
+        prefs.codegen.cpp.extra_compile_args_gcc = QUICK_FLAGS
+        use_cpp()
+        return build()
+
+    delays: Any = [[0, 2], [7, 1]] if several else [0, 2, 7]
+    for one in (build, build_cpp):
+        table = run(one, grid(delay=delays * ms))
+        for delay, times in zip(delays, table["times"], strict=True):
+            wanted = np.sort(np.broadcast_to(delay, 2)) + 1.1
+            np.testing.assert_allclose(times * 1e3, wanted, atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", [None, 1])
+def test_preferences_that_build_sets_hold_in_every_process(executor: Any) -> None:
+    def build() -> Experiment:
+        prefs.codegen.target = "numpy"
+        prefs.core.default_float_dtype = np.float32
+        group = NeuronGroup(1, "dv/dt = (I - v)/(5*ms) : 1\nI : 1\non : boolean", method="euler")
+        observe = {"bytes": lambda: np.dtype(group.variables["v"].dtype).itemsize}
+        observe["set"] = lambda: group.on[0]
+        return Experiment(Network(group), 1 * ms, {"I": group.I, "on": group.on}, observe)
+
+    # Like any function of a script, it is sent with all that it uses.
+    table = run(build, [{"I": 1, "on": True}, {"I": 1, "on": False}], executor=executor)
+    assert table["bytes"].tolist() == [4, 4] and table["set"].tolist() == [True, False]
+
+
+@pytest.mark.slow
 def test_standalone_runs_are_those_of_the_closed_form() -> None:
     """Also with values of single neurons and synapses, a run before, and Brian2's own device."""
     flags = prefs.codegen.cpp.extra_compile_args_gcc
@@ -335,6 +382,57 @@ def test_what_else_was_observed_is_kept_where_one_is_nan_at_all_points() -> None
     with pytest.raises(SweepError, match="6 of 6 points failed") as caught:
         run(build, POINTS)
     assert same(caught.value.table.drop(columns="error"), table.drop(columns="error"))
+
+
+def test_the_reason_is_told_where_brian2_only_says_in_which_object() -> None:
+    def build() -> Experiment:
+        group = NeuronGroup(1, "dv/dt = nowhere/ms : 1\nI : 1", method="euler")
+        return Experiment(Network(group), 1 * ms, {"I": group.I}, {"v": lambda: group.v[0]})
+
+    table = run(build, grid(I=[1, 2]), on_error="record")
+    for text in table["error"]:
+        assert text.startswith("KeyError: 'The identifier \"nowhere\" could not be resolved.'")
+        assert "BrianObjectException: Error encountered with object named 'neurongroup" in text
+
+
+@pytest.mark.parametrize(
+    ("observed", "message"),
+    [
+        (lambda: sys.exit("enough"), r"observe has called sys\.exit\('enough'\)"),
+        (lambda: np.ma.masked_array([1.0, 2.0], [False, True]), "which is masked: give numbers"),
+        (lambda: np.uint64(2**64 - 1), "whole numbers have 63 bits here"),
+    ],
+)
+def test_what_cannot_be_kept_is_an_error_of_its_point(observed: Any, message: str) -> None:
+    def build() -> Experiment:
+        experiment = clockwork()
+        return Experiment(experiment.network, 1 * ms, experiment.vary, {"x": observed})
+
+    with pytest.raises(SweepError, match=message):
+        run(build, POINTS[:1])
+
+
+def test_stored_observations_of_several_types_are_one_table_for_pandas(tmp_path: Path) -> None:
+    # Each file has the types of its own rows: none, whole and other numbers, and arrays of each.
+    def build() -> Experiment:
+        experiment = clockwork()
+        spikes = next(o for o in experiment.network.objects if isinstance(o, SpikeMonitor))
+        observe = {
+            "third": lambda: spikes.num_spikes / 7 if spikes.num_spikes else 0,
+            "times": lambda: np.asarray(spikes.t),
+            "who": lambda: np.asarray(spikes.i) if spikes.num_spikes else np.array([], dtype=int),
+        }
+        return Experiment(experiment.network, 40 * ms, experiment.vary, observe)
+
+    fresh = run(build, POINTS)
+    for some in (POINTS[:1], POINTS[1:2], POINTS[:3]):
+        run(build, some, resume=tmp_path / "r")
+    again = run(build, POINTS, resume=tmp_path / "r")
+    assert (fresh["third"] == 0).any() and (fresh["third"] % 1 > 0).any()
+    assert same(again, fresh)
+    stored = pandas.read_parquet(tmp_path / "r").sort_values(["tau", "I"], ignore_index=True)
+    np.testing.assert_array_equal(stored["third"], fresh["third"])
+    assert [list(x) for x in stored["times"]] == [list(x) for x in fresh["times"]]
 
 
 @pytest.mark.slow
@@ -708,4 +806,14 @@ def test_a_grid_of_neurons_is_one_group() -> None:
         neuron_grid(LEAKY, tua=[1, 2] * ms)
     with pytest.raises(DimensionMismatchError, match="tau"):
         neuron_grid(LEAKY, tau=[1, 2] * mV)
+    with pytest.raises(TypeError, match="I and init_I are the same input: give one of them"):
+        neuron_grid(LEAKY, I=[1, 2] * nA, init_I=[3] * nA)
+    with pytest.raises(TypeError, match="model = 5: it needs a LIF, ELIF or AELIF"):
+        neuron_grid(5, tau=[1, 2] * ms)  # type: ignore[type-var]
+
+
+def test_a_grid_may_say_who_has_just_spiked() -> None:
+    neurons, table = neuron_grid(LEAKY, init_s=[True, False], I=[1.1, 1.9] * nA)
+    assert table["init_s"].tolist() == [True, True, False, False]
+    assert neurons.group(refractory=2 * ms).not_refractory[:].tolist() == [False, False, True, True]
     assert SI["tau"] != LEAKY.tau
