@@ -17,8 +17,8 @@ CONSTANTS = {DECAY: "exp(clip(-dt/tau, -690, 0))"}
 #: Where a second spike in a step is owed to the next: how much of the distance to ``u`` was left
 #: since then at the step's end; 0 where none is.
 OWED = "owed"
-#: What else is kept for it where `conex_brian.precise.kept_over` may change ``v``: where it is after
-#: that spike, at that step's end; with a refractory period by how much ``u`` exceeded ``v_reset``.
+#: What else is kept for it where `conex_brian.precise.kept_over` may change ``v``: where it is
+#: after that spike, at that step's end; with a refractory period by how much ``u`` exceeded ``v_reset``.
 OWED_V, OWED_U = "v_owed", "u_owed"
 
 #: Where the membrane tends to, and where it is after a time step.

@@ -26,10 +26,14 @@ TOLERANCE = 1e-11
 SAME = 1e-10
 #: The longest pattern of intervals that is looked for.
 LONGEST_PATTERN = 40
-#: How often a train may be moved on to where it is heading.
+#: It goes geometrically to its end where its steps' ratios are as even as this.
+EVEN = 0.003
+#: How often it is tried to move a train on to where it is heading.
 LEAPS = 20
-#: A train that does not repeat within so many spikes is averaged, without the first ones.
-SPIKES, TRANSIENT = 600, 100
+#: A train that does not repeat is averaged over so many spikes, once all that is left of the start
+#: has had so many of the slowest time constants to decay. One that takes more spikes than `MOST` is
+#: undecided.
+SPIKES, DECAYED, MOST = 500, 8, 6_000
 #: A neuron that has neither spiked nor come to rest after so many time constants is undecided.
 PATIENCE = 1e5
 #: So many ways from reset to threshold below the threshold, v has run away.
@@ -37,7 +41,7 @@ LOST = 1e6
 
 
 class Undecided(ArithmeticError):
-    """A neuron neither spikes nor comes to rest for long."""
+    """A neuron neither spikes nor comes to rest for long, or its spikes never settle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,25 +218,47 @@ class Orbit:
         """
         basins = self.basins(resting)
         spike = self.to_spike(start, basins)
-        states: list[Floats] = []
-        intervals: list[float] = []
-        leaps = 0
-        while spike is not None:
-            state = self.after_spike(spike[1])
-            states.append(state)
-            pattern = self._pattern(states)
+        if spike is None:
+            return 0.0
+        states, intervals = [self.after_spike(spike[1])], [spike[0] + self.t_ref]
+        settled: int | None = None
+        since, leaps, share = 0, 0, 1.0
+        for _ in range(MOST):
+            leap = self._leap(states[since:]) if leaps < LEAPS else None
+            if leap is not None:
+                # Where a neuron that is moved too far rests, or goes on less steadily than before,
+                # it is moved a shorter way.
+                leaps += 1
+                there = states[-1] + share * leap
+                found = self._next(there, basins)
+                if found and self._size(found[1] - there) < self._size(states[-1] - states[-2]):
+                    since = len(states)
+                    states += [there, found[1]]
+                    intervals += [np.nan, found[0]]
+                    share, settled = min(1.0, 2 * share), None
+                    continue
+                share /= 4
+            found = self._next(states[-1], basins)
+            if found is None:
+                return 0.0
+            states.append(found[1])
+            intervals.append(found[0])
+            pattern = self._pattern(states[since:])
             if pattern:
                 return pattern / sum(intervals[-pattern:])
-            if len(states) > SPIKES:
-                return (SPIKES - TRANSIENT) / sum(intervals[TRANSIENT:])
-            leap = self._limit(states) if leaps < LEAPS else None
-            if leap is not None:
-                state, leaps = leap, leaps + 1
-                states, intervals = [state], []
-            spike = self.to_spike(state, basins)
-            if spike is not None:
-                intervals.append(spike[0] + self.t_ref)
-        return 0.0
+            if settled is None and np.nansum(intervals) > DECAYED * self.slowest:
+                settled = len(intervals)
+            if settled is not None and len(intervals) >= settled + SPIKES:
+                return SPIKES / sum(intervals[-SPIKES:])
+        raise Undecided(f"after {MOST} spikes its intervals still change")
+
+    def _next(self, state: Floats, basins: Sequence[Basin]) -> tuple[float, Floats] | None:
+        """Return the interval from one spike to the next and the states after it; None at rest."""
+        spike = self.to_spike(state, basins)
+        return None if spike is None else (spike[0] + self.t_ref, self.after_spike(spike[1]))
+
+    def _size(self, way: Floats) -> float:
+        return float(np.linalg.norm(way / self.scale))
 
     def _same(self, a: Floats, b: Floats) -> bool:
         size = np.maximum(self.scale, np.maximum(np.abs(a), np.abs(b)))
@@ -245,17 +271,20 @@ class Orbit:
                 return n
         return 0
 
-    def _limit(self, states: list[Floats]) -> Floats | None:
-        """Return where a state that approaches its limit geometrically will end (Aitken)."""
-        if len(states) < 5 or len(states[0]) != 2:
+    def _leap(self, states: list[Floats]) -> Floats | None:
+        """Return what is left of the way, where it goes to its end geometrically (Aitken)."""
+        if len(states) < 5:
             return None
-        omega = np.array([state[1] for state in states[-5:]])
-        steps = np.diff(omega)
-        if np.any(steps == 0):
+        steps = np.diff(np.array(states[-5:]), axis=0) / self.scale
+        before, after = steps[:-1], steps[1:]
+        squares = np.einsum("ki,ki->k", before, before)
+        if np.any(squares == 0):
             return None
-        ratios = steps[1:] / steps[:-1]
+        ratios = np.einsum("ki,ki->k", after, before) / squares
+        aside = np.linalg.norm(after - ratios[:, None] * before, axis=1)
         # Negative ones near -1 may come from a pattern of two.
-        if np.ptp(ratios) > 0.05 * abs(ratios[-1]) or not -0.8 < ratios[-1] < 1:
+        if np.ptp(ratios) > EVEN * abs(ratios[-1]) or not -0.8 < ratios[-1] < 1:
             return None
-        limit = omega[-1] + steps[-1] * ratios[-1] / (1 - ratios[-1])
-        return np.array([states[-1][0], limit])
+        if np.any(aside > EVEN * np.linalg.norm(after, axis=1)):
+            return None
+        return np.asarray(steps[-1] * self.scale * ratios[-1] / (1 - ratios[-1]))

@@ -132,7 +132,7 @@ def neuron_grid(model: Model, **axes: Any) -> tuple[Model, pandas.DataFrame]:
     if "I" in axes and "init_I" in axes:
         raise TypeError("neuron_grid: I and init_I are the same input: give one of them.")
     points = grid(**axes)
-    columns = {name: [point[name] for point in points] for name in axes}
+    columns: dict[str, Any] = {name: [point[name] for point in points] for name in axes}
     for name, values in columns.items():
         truth = name == "init_s" and all(isinstance(one, (bool, np.bool_)) for one in values)
         columns[name] = np.array(values) if truth else as_quantity(f"neuron_grid: {name}", values)

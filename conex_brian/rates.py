@@ -67,7 +67,8 @@ def firing_rate(
     ValueError
         For noise with another model than LIF; where the start matters and is an expression; where
         a spike adds ``beta*dt`` to omega, since the rate then depends on ``dt``; where a neuron
-        neither spikes nor comes to rest for 100,000 of its slowest time constants.
+        neither spikes nor comes to rest for 100,000 of its slowest time constants, or its intervals
+        change for ever, as where a negative ``beta`` makes them shrink without end.
 
     Notes
     -----
@@ -76,8 +77,8 @@ def firing_rate(
     Related Topics in Biology (1977)). ELIF and other models with no state but v: the integral of
     dv/F, to 1e-9 (models of your own to 1e-6 or better at their rheobase). AELIF and others: the
     equations are followed from spike to spike (DOP853) until the states after a spike repeat, to
-    1e-8; a burst counts as a whole. A train that has not repeated after 600 spikes is averaged over
-    the last 500, which leaves an error of some 1 % where it is chaotic.
+    1e-8; a burst counts as a whole. A train that does not repeat is averaged over 500 spikes, after
+    eight of the slowest time constants, which leaves an error of some 1 % where it is chaotic.
 
     Below the rheobase a neuron whose ``v_reset`` lies beyond the unstable fixed point has two ways
     to be: at rest, or spiking for ever. Which one it is follows from where it starts, so give

@@ -37,7 +37,7 @@ LAST_OF_ORDER = 0.3
 #: Steps of the way to the threshold.
 TO_THRESHOLD = 8
 #: The shares of the steps from the reset on. The first is the shortest: a reset far above
-#: ``theta_rh`` is in an upswing, and where several spikes were owed all of it may be many time steps.
+#: ``theta_rh`` is in an upswing, and where several spikes were owed many time steps are left.
 FROM_RESET = (1, 3, 9)
 
 #: The independent variable of the way to the threshold is this root of time.

@@ -15,7 +15,6 @@ from brian2.core.namespace import DEFAULT_UNITS
 
 from conex_brian.runner import Outcome, Runner
 
-
 #: Objects of Brian2 that there is one of in a process.
 SINGLETONS = ("prefs", "defaultclock", "device", "magic_network")
 

@@ -200,7 +200,7 @@ _starting = threading.Lock()
 
 
 def begin() -> None:
-    """Start what workers are copies of, so that it gets ready while this process does other things."""
+    """Start what workers are copies of: it gets ready while this process does other things."""
     if COPIES:
         _fitting_nursery()
 

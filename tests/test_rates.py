@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import mpmath
 import numpy as np
@@ -23,12 +24,15 @@ from brian2 import (
     nA,
     nS,
     pA,
+    second,
     seed,
     uS,
 )
+from scipy.integrate import solve_ivp
 
 from conex_brian import AELIF, ELIF, LIF, spike_monitor
 from conex_brian.analysis import firing_rate, fixed_points, rheobase, voltage
+from conex_brian.parameters import initial, parameter
 from neurons import NUMBERS, SI, adaptive_model, make, random_adaptive
 from reference import exponential_spike_times
 from test_analysis import QUADRATIC, Adapting, Sharp
@@ -369,6 +373,88 @@ def test_at_the_rheobase_itself_nothing_fires() -> None:
     """With the current all but there, the neuron stops at the fixed point that is to vanish."""
     neuron = make(AELIF, alpha=0 * nS)
     assert firing_rate(neuron, rheobase(neuron)) == 0 * hertz
+
+
+def time_to_spike(neuron: AELIF, current: float, decays: list[tuple[float, float]]) -> float:
+    """Return the time from reset to spike in s, where omegas of these sizes and times decay."""
+    p = {name: float(getattr(neuron, name)) for name in neuron.parameter_names()}
+
+    def rise(t: float, y: np.ndarray) -> list[float]:
+        omega = sum(size * np.exp(-t / time) for size, time in decays)
+        exponential = p["delta"] * np.exp(min((y[0] - p["theta_rh"]) / p["delta"], 50.0))
+        return [(p["v_rest"] - y[0] + exponential + p["R"] * (current - omega)) / p["tau"]]
+
+    def spike(t: float, y: np.ndarray) -> float:
+        return float(y[0] - p["threshold"])
+
+    spike.terminal = True  # type: ignore[attr-defined]
+    run = solve_ivp(rise, (0, 9), [p["v_reset"]], "DOP853", events=spike, rtol=1e-11, atol=1e-14)
+    return float(run.t_events[0][0])
+
+
+BISTABLE = AELIF(
+    R=100 * Mohm, threshold=-30 * mV, tau=20 * ms, v_reset=-46 * mV, v_rest=-65 * mV,
+    delta=2.5 * mV, theta_rh=-50 * mV, alpha=0 * nS, beta=1 * pA, w_tau=1000 * ms, init_v=-46 * mV,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "current"),
+    [
+        ({}, 100 * pA),
+        ({"v_reset": -45 * mV, "init_v": -30 * mV}, 100 * pA),
+        ({"v_reset": -45 * mV, "init_v": -30 * mV, "w_tau": 500 * ms}, 75 * pA),
+    ],
+)
+def test_a_neuron_that_adapts_slowly_below_the_rheobase_fires_for_ever(
+    changes: dict[str, Any], current: Any
+) -> None:
+    # Where it is heading must not be guessed too far: there it would rest.
+    neuron = BISTABLE.replace(**changes)
+    assert current < rheobase(neuron)
+    interval = float(1 / firing_rate(neuron, current))
+    time, jump = float(neuron.w_tau), float(neuron.beta)
+    # In the steady train a spike adds what has decayed since the last one.
+    size = jump / -np.expm1(-interval / time)
+    assert time_to_spike(neuron, float(current), [(size, time)]) == pytest.approx(interval, 1e-7)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Twofold(AELIF):
+    """Adapts fast, and very slowly too."""
+
+    beta2: Any = parameter("current")
+    tau2: Any = parameter("time", positive=True)
+    z: Any = initial("current")
+    RI = AELIF.RI + " - R*z"
+    states: ClassVar[dict[str, tuple[str, str]]] = {**AELIF.states, "z": ("-z/tau2", "current")}
+
+    @property
+    def jumps(self) -> dict[str, str]:
+        """What a spike adds."""
+        return {**super().jumps, "z": "beta2"}
+
+
+def test_a_train_is_followed_until_its_slowest_state_is_steady() -> None:
+    neuron = Twofold(
+        R=100 * Mohm, threshold=-30 * mV, tau=10 * ms, v_reset=-58 * mV, v_rest=-70 * mV,
+        delta=2 * mV, theta_rh=-50 * mV, alpha=0 * nS, beta=5 * pA, w_tau=100 * ms,
+        beta2=0.5 * pA, tau2=10 * second,
+    )  # fmt: skip
+    interval = float(1 / firing_rate(neuron, 600 * pA))
+    decays = [(5e-12 / -np.expm1(-interval / 0.1), 0.1), (5e-13 / -np.expm1(-interval / 10), 10.0)]
+    assert time_to_spike(neuron, 600e-12, decays) == pytest.approx(interval, 1e-6)
+
+
+@pytest.mark.slow
+def test_a_train_whose_intervals_shrink_without_end_has_no_rate() -> None:
+    # Each spike takes R*beta*w_tau/tau off the way, more than there is from reset to threshold.
+    neuron = AELIF(
+        R=100 * Mohm, threshold=-30 * mV, tau=10 * ms, v_reset=-60 * mV, v_rest=-65 * mV,
+        delta=2 * mV, theta_rh=-50 * mV, alpha=0 * nS, beta=-16 * pA, w_tau=200 * ms,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="after 6000 spikes its intervals still change"):
+        firing_rate(neuron, 200 * pA)
 
 
 @pytest.mark.slow
