@@ -18,7 +18,8 @@ CONSTANTS = {DECAY: "exp(clip(-dt/tau, -690, 0))"}
 #: since then at the step's end; 0 where none is.
 OWED = "owed"
 #: What else is kept for it where `conex_brian.precise.kept_over` may change ``v``: where it is
-#: after that spike, at that step's end; with a refractory period by how much ``u`` exceeded ``v_reset``.
+#: after that spike, at that step's end; with a refractory period by how much ``u`` was over
+#: ``v_reset``.
 OWED_V, OWED_U = "v_owed", "u_owed"
 
 #: Where the membrane tends to, and where it is after a time step.
