@@ -265,9 +265,11 @@ class _Standalone:
 
 def _reason(error: BaseException) -> str:
     """Return what went wrong, the first cause first: Brian2 says only in which object it was."""
-    causes = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None:
         causes.append(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     texts = [str(one).partition("\nObject was created here")[0] for one in causes]
     named = [f"{type(e).__name__}: {text}" for e, text in zip(causes, texts, strict=True)]
     return "; ".join(named[::-1])
