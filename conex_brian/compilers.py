@@ -1,10 +1,10 @@
-"""The C++ compiler: which one it is, and how it computes many logarithms at once.
+"""The C++ compiler: which one it is, and how it computes many powers and the like at once.
 
-Exponentials are `conex_brian.cpp_functions`'. Of other functions a compiler makes calls that take
-2 to 8 numbers at once where the C library has such functions (glibc's libmvec) and admits to them:
-glibc declares them only where ``__FAST_MATH__`` is defined, which gcc leaves out for Brian2's
-``-fno-finite-math-only``; clang has an option of its own. Whether it works is found out by a small
-program.
+Exponentials and logarithms are `conex_brian.cpp_functions`'. Of other functions a compiler makes
+calls that take 2 to 8 numbers at once where the C library has such functions (glibc's libmvec) and
+admits to them: glibc declares them only where ``__FAST_MATH__`` is defined, which gcc leaves out
+for Brian2's ``-fno-finite-math-only``; clang has an option of its own. Whether it works is found
+out by a small program.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from conex_brian import build_cache
-from conex_brian.cpp_functions import EXP
+from conex_brian.cpp_functions import EXP, LOG
 
 #: What the compiler and the linker read besides their arguments.
 ENVIRONMENT = (
@@ -37,7 +37,7 @@ ENVIRONMENT = (
     "MAKEFLAGS",
 )
 
-#: By compiler and processor, what makes logarithms, powers and the like vectorised.
+#: By compiler and processor, what makes powers, sines and the like vectorised.
 VECTOR_FLAGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("gcc", "x86_64"): ("-D__FAST_MATH__", "-mprefer-vector-width=512"),
     ("gcc", "aarch64"): ("-D__FAST_MATH__",),
@@ -56,9 +56,9 @@ _PROBE = r"""
 #include <cstdint>
 #include <cstdio>
 #include <limits>
-@exp@
+@ours@
 static const int N = 4096;
-static double x[N], e[N], y[N], l[N], c[N];
+static double x[N], e[N], y[N], l[N], k[N], c[N];
 static int tests[N];
 static inline double clip(const double v, const double low, const double high)
 {
@@ -84,6 +84,7 @@ int main(int argc, char **)
     for (int i = 0; i < N; i++) e[i] = _exp(x[i]);
     for (int i = 0; i < N; i++) y[i] = i < 8 ? x[i] : e[i];
     for (int i = 0; i < N; i++) l[i] = std::log(y[i]);
+    for (int i = 0; i < N; i++) k[i] = _log(y[i]);
     for (int i = 0; i < N; i++) c[i] = clip(x[i], -2 * one, 2 * one);
     for (int i = 0; i < N; i++)
         tests[i] = std::isnan(x[i]) + 2 * std::isinf(x[i]) + 4 * std::isfinite(x[i])
@@ -91,12 +92,15 @@ int main(int argc, char **)
     const bool right =
         e[0] == inf && e[1] == 0 && std::isnan(e[2]) && e[3] == inf && e[4] == 0 && e[5] == 1
         && l[0] == inf && std::isnan(l[1]) && std::isnan(l[2]) && l[5] == -inf && l[6] == 0
-        && std::isnan(l[7]) && c[0] == 2 && c[1] == -2 && std::isnan(c[2]) && c[5] == 0
+        && std::isnan(l[7]) && k[0] == inf && std::isnan(k[1]) && std::isnan(k[2])
+        && k[5] == -inf && k[6] == 0 && std::isnan(k[7])
+        && c[0] == 2 && c[1] == -2 && std::isnan(c[2]) && c[5] == 0
         && tests[0] == 2 + 8 && tests[1] == 2 && tests[2] == 1 + 16 && tests[3] == 4 + 8
         && tests[5] == 4;
-    std::printf("%d %g %g\n", right, worst(e, exact_exp, x), worst(l, exact_log, y));
+    std::printf("%d %g %g %g\n", right, worst(e, exact_exp, x), worst(k, exact_log, y),
+                worst(l, exact_log, y));
 }
-""".replace("@exp@", EXP)
+""".replace("@ours@", EXP + LOG)
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class Flags:
     checked : tuple of str or None
         Flags that the compiler is known to take; None where it does not take all.
     reason : str
-        Why logarithms are not vectorised; empty where they are.
+        Why functions of the C library are not vectorised; empty where they are.
     """
 
     checked: tuple[str, ...] | None
@@ -161,7 +165,7 @@ def toolchain(flags: Sequence[str]) -> str:
 
 
 def choose(flags: Sequence[str]) -> Flags:
-    """Return ``flags`` with those that make logarithms vectorised, where they do.
+    """Return ``flags`` with those that vectorise the C library's functions, where they do.
 
     Parameters
     ----------
@@ -227,10 +231,11 @@ def _fault(flags: Sequence[str], run: bool = True) -> str:
             return "the C library has no vectorised functions that the compiler uses"
         ran = subprocess.run([str(program)], capture_output=True, text=True)
     words = ran.stdout.split()
-    if ran.returncode or len(words) != 3:
+    if ran.returncode or len(words) != 4:
         return f"the small program that tries it ended with status {ran.returncode}"
     if words[0] != "1":
         return "infinite numbers and nan come out wrong"
-    if not max(float(words[1]), float(words[2])) <= MOST_ULP:
-        return f"exp and log are off by {words[1]} and {words[2]} units in the last place"
+    if not max(map(float, words[1:])) <= MOST_ULP:
+        found = " and ".join(words[1:])
+        return f"exp, log and the C library's log are off by {found} units in the last place"
     return ""

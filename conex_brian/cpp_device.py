@@ -90,7 +90,7 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
             chosen = compilers.choose(prefs[GCC_FLAGS] if given is None else given)
             if chosen.reason:
                 logger.warn(
-                    f"Logarithms, powers and the like are not vectorised: {chosen.reason}. Results "
+                    f"Powers, sines and the like are not vectorised: {chosen.reason}. Results "
                     "are right, but what has them takes longer, and so do exponentials without "
                     "-ffast-math.",
                     once=True,
@@ -102,7 +102,7 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
             changes[MAKE_ARGUMENTS] = limited(prefs[MAKE_ARGUMENTS])
         else:
             logger.warn(
-                "On Windows logarithms, powers and the like are not vectorised and programs are "
+                "On Windows powers, sines and the like are not vectorised and programs are "
                 "compiled anew each time. Results are right.",
                 once=True,
             )

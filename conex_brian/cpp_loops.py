@@ -18,7 +18,7 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.parsing.rendering import CPPNodeRenderer
 from brian2.utils.stringtools import word_substitute
 
-from conex_brian.cpp_functions import CLIP, EXP, EXP_SINGLE
+from conex_brian.cpp_functions import CLIP, EXP, EXP_SINGLE, LOG
 from conex_brian.options import single_precision
 
 
@@ -68,6 +68,7 @@ class CPPCodeObject(CPPStandaloneCodeObject):  # type: ignore[misc]
 
 
 DEFAULT_FUNCTIONS["clip"].implementations.add_implementation(CPPCodeObject, CLIP, name="_clip")
+DEFAULT_FUNCTIONS["log"].implementations.add_implementation(CPPCodeObject, LOG, name="_log")
 DEFAULT_FUNCTIONS["exp"].implementations.add_dynamic_implementation(
     CPPCodeObject,
     lambda owner: EXP + (EXP_SINGLE if single_precision() else ""),

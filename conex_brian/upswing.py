@@ -89,7 +89,7 @@ def series(code: list[str], x: str) -> str:
 def small_exponential(code: list[str], name: str, x: str) -> str:
     """Append what computes ``exp(x)`` for small x, and return its text."""
     code += [
-        f"_x{name} = clip(0.25*({x}), -1.5, 1.5)",
+        f"_x{name} = clip(0.25*({x}), -2, 2)",
         f"_y{name} = _x{name}*_x{name}",
         f"_p{name} = (1 + _x{name}) + _y{name}*((0.5 + _x{name}/6) + _y{name}/24)",
         f"_q{name} = _p{name}*_p{name}",
@@ -127,7 +127,7 @@ def step(
     masked = f"{free}*" if free else ""
     middle = f"({time} + 0.5*{h})"
     # The fall of q in each stage. It is negative only where time runs backwards; a bound on one
-    # side is one instruction, constant bounds on both are six.
+    # side is one instruction.
     falls: dict[str, str] = {}
     least, least_of_all = ("-inf", "-inf") if h == "dt" else ("-1", "-2")
 

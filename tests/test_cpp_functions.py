@@ -1,4 +1,4 @@
-"""The exponential of `use_cpp`, and programs in single precision."""
+"""The exponential and the logarithm of `use_cpp`, and programs in single precision."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ def double_again() -> Iterator[None]:
     prefs.core.default_float_dtype = before
 
 
+def evaluated(text: str, x: np.ndarray) -> np.ndarray:
+    """Return what an expression of ``given`` is in C++."""
+    use_cpp()
+    group = NeuronGroup(len(x), "given : 1\ny : 1")
+    group.given = x
+    group.run_regularly(f"y = {text}", dt=1 * ms)
+    run(1 * ms)
+    return np.array(group.y)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", [np.float64, np.float32])
 def test_the_exponential_is_right_to_two_units_in_the_last_place(
@@ -42,12 +52,7 @@ def test_the_exponential_is_right_to_two_units_in_the_last_place(
     random = np.random.default_rng(7)
     everywhere, usual = random.uniform(lowest, highest, 100_000), random.uniform(-1, 1, 100_000)
     x = np.concatenate([everywhere, usual, edges]).astype(precision)
-    use_cpp()
-    group = NeuronGroup(len(x), "given : 1\ny : 1")
-    group.given = x
-    group.run_regularly("y = exp(given)", dt=1 * ms)
-    run(1 * ms)
-    y = np.array(group.y)
+    y = evaluated("exp(given)", x)
     assert y.dtype == precision
     with np.errstate(over="ignore"):
         right = np.exp(x.astype(np.longdouble))
@@ -56,6 +61,49 @@ def test_the_exponential_is_right_to_two_units_in_the_last_place(
     np.testing.assert_array_equal(y[x < lowest * 1.0000001], 0)
     assert np.isnan(y[np.isnan(x)]).all() and y[x == 0].tolist() == [1, 1]
     assert np.max(np.abs(y[normal] / right[normal] - 1)) < 2 * kind.eps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "units"), [(np.float64, 2), (np.float32, 4)])
+def test_the_logarithm_is_right_to_two_units_in_the_last_place_and_four_in_single_precision(
+    precision: type[np.floating], units: int
+) -> None:
+    prefs.core.default_float_dtype = precision
+    kind = np.finfo(precision)
+    random = np.random.default_rng(8)
+    lowest, highest = np.log(kind.smallest_normal), np.log(kind.max)
+    everywhere = np.exp(random.uniform(lowest, highest, 100_000).astype(np.longdouble))
+    usual = random.uniform(0.4, 3, 100_000)
+    least = np.log10(kind.eps)
+    by_one = 1 + random.choice([-1, 1], 10_000) * 10 ** random.uniform(least, -1, 10_000)
+    powers = 2.0 ** np.arange(kind.minexp, kind.maxexp)
+    roots = np.sqrt(2) ** np.arange(-9, 10)
+    finite = np.concatenate([
+        everywhere, usual, by_one, powers, roots, np.nextafter(roots, 0), [kind.max, 1]
+    ]).astype(precision)  # fmt: skip
+    finite = finite[(finite >= kind.smallest_normal) & np.isfinite(finite)]
+    edges = np.array([0, -0.0, np.inf, -np.inf, np.nan, -1, -kind.max, -1e-30], precision)
+    y = evaluated("log(given)", np.concatenate([finite, edges]))
+    assert y.dtype == precision
+    right = np.log(finite.astype(np.longdouble))
+    np.testing.assert_array_equal(y[: len(finite)][finite == 1], 0)
+    off = np.abs(y[: len(finite)] - right)
+    assert np.all(off <= units * kind.eps * np.abs(right))
+    np.testing.assert_array_equal(y[len(finite) :], [-np.inf, -np.inf, np.inf, *[np.nan] * 5])
+
+
+@pytest.mark.slow
+def test_whole_numbers_as_bounds_are_what_they_are() -> None:
+    x = np.array([-np.inf, -7.25, -2, 0.5, 3, 3.75, np.inf, np.nan])
+    for text, low, high in (
+        ("clip(given, -2, 3)", -2, 3),
+        ("clip(given, -inf, 3)", -np.inf, 3),
+        ("clip(given, -2.5, inf)", -2.5, np.inf),
+        ("clip(given, i - 4, N//3)", np.arange(8) - 4, 2),
+    ):
+        np.testing.assert_array_equal(evaluated(text, x), np.clip(x, low, high), err_msg=text)
+        device.reinit()
+        device.activate()
 
 
 @pytest.mark.slow

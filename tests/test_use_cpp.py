@@ -228,7 +228,7 @@ def test_wrong_arguments_are_named(
 
 
 @needs_compiler
-def test_logarithms_are_vectorised_where_they_can_be_and_only_there() -> None:
+def test_powers_are_vectorised_where_they_can_be_and_only_there() -> None:
     flags = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-std=c++17"]
     found = compilers.choose(flags)
     assert found.checked is not None and list(found.checked[: len(flags)]) == flags
@@ -298,7 +298,7 @@ def test_where_they_are_not_vectorised_it_says_so(
     ((level, _, message),) = found
     assert level == "WARNING"
     assert message == (
-        "Logarithms, powers and the like are not vectorised: the C library has none. Results are "
+        "Powers, sines and the like are not vectorised: the C library has none. Results are "
         "right, but what has them takes longer, and so do exponentials without -ffast-math."
     )
 

@@ -27,6 +27,9 @@
         {
             const size_t _size = _end - _first < _block ? _end - _first : _block;
             alignas(64) char _marks[_block];
+            {% if _uses_refractory %}
+            int32_t *_new = _found;
+            {% endif %}
             for(size_t _j=0; _j<_size; _j++)
             {
                 const size_t _idx = _first + _j;
@@ -41,17 +44,22 @@
                 uint64_t _any;
                 std::memcpy(&_any, _marks + _eight, 8);
                 if(!_any) continue;
-                for(size_t _j=_eight; _j<_eight+8; _j++)
+                const size_t _until = _eight + 8 < _size ? _eight + 8 : _size;
+                for(size_t _j=_eight; _j<_until; _j++)
                 {
-                    if(!_marks[_j]) continue;
-                    const size_t _idx = _first + _j;
-                    *_found++ = _idx;
-                    {% if _uses_refractory %}
-                    {{not_refractory}}[_idx] = false;
-                    {{lastspike}}[_idx] = {{t}};
-                    {% endif %}
+                    // Written in any case: a processor guesses wrong who it is.
+                    *_found = _first + _j;
+                    _found += _marks[_j];
                 }
             }
+            {% if _uses_refractory %}
+            for(; _new<_found; _new++)
+            {
+                const size_t _idx = *_new;
+                {{not_refractory}}[_idx] = false;
+                {{lastspike}}[_idx] = {{t}};
+            }
+            {% endif %}
         }
         _counts[_part] = _found - ({{_eventspace}} + (size_t)N*_part/_parts);
     }
