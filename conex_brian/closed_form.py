@@ -113,7 +113,7 @@ def refractory_reset(voltage: str, period: str) -> str:
         *_crossing(voltage),
         "t_spike = t + (1 - _owes)*dt - _ago",
         f"t_release = t_spike + ({period})",
-        f"_over = int({OVER})",
+        f"_over = 1.0*int({OVER})",
         "_before = _owes*int(t_release < t)",
         # Before this step began the input was another.
         f"_from = _u + _before*(v_reset + {OWED_U} - _u)",

@@ -7,11 +7,13 @@ templates lie in ``loops``. In single precision Brian2's numbers would be double
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
+from brian2.codegen.generators.cpp_generator import CPPCodeGenerator, c_data_type
 from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.variables import ArrayVariable
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
@@ -58,12 +60,60 @@ def independent(variables: Mapping[str, Any], indices: Mapping[str, str]) -> boo
     )
 
 
+def repeatable(variables: Mapping[str, Any]) -> bool:
+    """Whether all functions in the code may be called once more, which random numbers may not."""
+    return all(getattr(variable, "stateless", True) for variable in variables.values())
+
+
+@dataclass(frozen=True)
+class Touched:
+    """An array of which the code of a neuron reads or writes the neuron's value.
+
+    Attributes
+    ----------
+    pointer : str
+        What it is called in C++.
+    type : str
+        The type of its values there.
+    read, written : bool
+        Whether the code may need it, and whether it may change it.
+    """
+
+    pointer: str
+    type: str
+    read: bool
+    written: bool
+
+
+def touched(
+    code: str | list[str],
+    variables: Mapping[str, Any],
+    array_name: Callable[[ArrayVariable], str],
+) -> list[Touched]:
+    """Return the arrays that ``code``, C++ for the neuron ``_idx``, touches."""
+    text = code if isinstance(code, str) else "\n".join(code)
+    found = {}
+    for variable in variables.values():
+        if not isinstance(variable, ArrayVariable) or variable.scalar:
+            continue
+        pointer = array_name(variable)
+        uses = re.findall(rf"\b{re.escape(pointer)}\[_idx\](\s*[-+*/]?=(?!=))?", text)
+        if uses:
+            # What is written on a condition may have to stay.
+            read = bool(re.search(r"\bif\b", text)) or any(use.strip() != "=" for use in uses)
+            kind = c_data_type(variable.dtype)
+            found[pointer] = Touched(pointer, kind, read, any(uses))
+    return [found[pointer] for pointer in sorted(found)]
+
+
 class CPPCodeObject(CPPStandaloneCodeObject):  # type: ignore[misc]
     """A code object of C++ standalone, with this library's loops."""
 
     generator_class = _Generator
     templater = CPPStandaloneCodeObject.templater.derive(
-        "conex_brian", templates_dir="loops", env_globals={"independent": independent}
+        "conex_brian",
+        templates_dir="loops",
+        env_globals={"independent": independent, "repeatable": repeatable, "touched": touched},
     )
 
 

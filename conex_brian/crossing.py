@@ -35,21 +35,21 @@ def reset(flow: Flow, period: str | None, current_next: str) -> str:
     exponential = bool(flow.share)
     spike = upswing.SPIKE if exponential else "threshold"
     states = ["v", *flow.others]
-    code = ["_up = int(t_seen > t - 1.5*dt)", "_time = _up*t_kept + (1 - _up)*(t + dt)"]
+    code = ["_up = 1.0*int(t_seen > t - 1.5*dt)", "_time = _up*t_kept + (1 - _up)*(t + dt)"]
     code += [f"_{y} = _up*{y}_kept + (1 - _up)*{y}" for y in states]
     code.append("_earliest = _up*t_kept + (1 - _up)*t")
     if exponential:
         code += [f"_old_{y} = _{y}" for y in flow.others]
         upswing.to_threshold(flow, code)
         # Where v does not rise all the way, nothing is known of the others on it.
-        code.append("_sane = int(_time >= _earliest - dt)*int(_time <= t + 2*dt)")
+        code.append("_sane = 1.0*int(_time >= _earliest - dt)*int(_time <= t + 2*dt)")
         code += [f"_n_{y} = _sane*_{y} + (1 - _sane)*_old_{y}" for y in flow.others]
         code += [f"_{y} = _n_{y}" for y in flow.others]
         # The group's step may have come a little early.
         code.append("t_spike = clip(_time, _earliest, t + 1.25*dt)")
     else:
         rate = flow.at(flow.rest, {y: f"_{y}" for y in states}, "t")
-        code.append(f"_fallen = int(({rate})*second <= 0*threshold)*(1 - _up)")
+        code.append(f"_fallen = 1.0*int(({rate})*second <= 0*threshold)*(1 - _up)")
         to_threshold(flow, code)
         code.append("_crossing = clip(_time, _earliest, t + dt)")
         code.append("t_spike = _fallen*t + (1 - _fallen)*_crossing")
@@ -58,19 +58,19 @@ def reset(flow: Flow, period: str | None, current_next: str) -> str:
     if period is not None:
         code += [
             f"t_release = t_spike + ({period})",
-            f"_later = 1 - int({OVER})",
+            f"_later = 1.0 - int({OVER})",
         ]
         flow.held(code, "t_release - t_spike + _later*(t + dt - t_release)", "v_reset")
     code += ["t_kept = _time", *(f"{y}_kept = _{y}" for y in states)]
     now = "" if period is None else "*(1 - _later)"
     go_on(flow, code, f"(t + dt - _time){now}", "v_reset")
     # Over the threshold again before the step ends: the next spike comes in the next step.
-    code.append(f"_again = int(_v >= {spike}){now}")
+    code.append(f"_again = 1.0*int(_v >= {spike}){now}")
     end = f"clip(_v, {upswing.LOWEST}, {spike})" if exponential else "_v"
     code.append(f"_end = _again*{spike} + (1 - _again)*({end})")
     if exponential:
         # A reset into the upswing is where the watch begins.
-        rising = f"int(v_reset >= {upswing.BEGIN})*int(_v - v_reset >= _least){now}"
+        rising = f"1.0*int(v_reset >= {upswing.BEGIN})*int(_v - v_reset >= _least){now}"
         code += [
             f"_least = {upswing.least_rise('v_reset', '_rest')}",
             f"_on = clip(_again + {rising}, 0, 1)",
@@ -109,7 +109,7 @@ def release(flow: Flow, current: str) -> str:
         code += [
             f"_end = clip(_v, {upswing.LOWEST}, {upswing.SPIKE})",
             f"_least = {upswing.least_rise('v', '(-_rest)')}",
-            f"_on = int(v - _v >= _least)*int(_end >= {upswing.BEGIN})",
+            f"_on = 1.0*int(v - _v >= _least)*int(_end >= {upswing.BEGIN})",
             f"t_seen = _on*(t - dt) + (1 - _on)*({NEVER_TEXT})",
             *(f"{y}_seen = {f'_{y}' if y in flow.coupled else y}" for y in flow.others),
             "v_seen = _end",

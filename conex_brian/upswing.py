@@ -186,7 +186,7 @@ def step(
 def whole_step(flow: Flow, refractory: bool) -> str:
     """Return the statements of a group's time step."""
     free = "_free" if refractory else None
-    code = ["_free = int(not_refractory)"] if refractory else []
+    code = ["_free = 1.0*int(not_refractory)"] if refractory else []
     code += [f"_{y} = {y}" for y in ("v", *flow.others)]
     step(flow, code, "dt", "t", "I", free)
     code.append(f"v = clip(_v, {LOWEST}, {HIGHEST})")
@@ -204,7 +204,7 @@ def watch(flow: Flow, current_next: str) -> tuple[str, str]:
         The input at the step's end, as it will be if nothing else changes.
     """
     # Sums are rounded differently in different loops: nearly the same current is the same.
-    same = "int(t_seen > t - 1.5*dt)*int(v == v_seen)"
+    same = "1.0*int(t_seen > t - 1.5*dt)*int(v == v_seen)"
     same += "".join(f"*int({y} == {y}_seen)" for y in flow.others)
     same += "*int(abs(I - I_seen) <= 1e-9*(abs(I) + abs(I_seen)))"
     before = [
@@ -217,8 +217,8 @@ def watch(flow: Flow, current_next: str) -> tuple[str, str]:
     # Over the threshold when the step starts is a spike, wherever v goes from there.
     after = [
         f"_spike = {SPIKE}",
-        "_over = int(v_seen >= _spike)",
-        f"_rises = int(v >= _spike) + int(v - v_seen >= {least_rise('v_seen', 'dt')})",
+        "_over = 1.0*int(v_seen >= _spike)",
+        f"_rises = 1.0*int(v >= _spike) + int(v - v_seen >= {least_rise('v_seen', 'dt')})",
         "_on = clip(_over + _rises, 0, 1)",
         f"t_seen = _on*t + (1 - _on)*({NEVER_TEXT})",
         f"I_seen = {current_next}",
@@ -290,7 +290,7 @@ def to_threshold(flow: Flow, code: list[str]) -> None:
         f"_x_end = clip({x_of(SPIKE)}, 1e-300, inf)",
         "_most = clip(_x, _x_end, inf)",
         # Where u is small at both ends: elsewhere its logarithm is no trouble.
-        "_fine = int(_most < 1)",
+        "_fine = 1.0*int(_most < 1)",
         "_u = expm1(clip(_x, 0, 300))",
         f"_speed = {speed({'v': '_v', **{y: f'_{y}' for y in flow.others}}, '_time', '')}",
         # x bends over time where v rises slowly at first. Taken out, few steps are enough.

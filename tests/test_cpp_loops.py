@@ -12,6 +12,7 @@ from brian2 import (
     Network,
     NeuronGroup,
     SpikeMonitor,
+    device,
     linked_var,
     ms,
     nA,
@@ -20,7 +21,7 @@ from brian2 import (
 )
 
 import conex_brian
-from conex_brian.cpp_loops import independent
+from conex_brian.cpp_loops import independent, touched
 from conex_brian.devices import use_cpp
 from devices import FLAGS, QUICK_FLAGS
 from neurons import adaptive_model, random_adaptive
@@ -68,6 +69,39 @@ def test_events_are_brian2s_whatever_the_size_and_the_threads(threads: int) -> N
     use_cpp(threads=threads)
     for got, expected in zip(events_of_every_kind(), wanted, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_reset_draws_once_a_spike() -> None:
+    """Three neurons draw in a step what one draws in three."""
+    last = []
+    for neurons, steps in ((3, 7), (1, 21)):
+        prefs[FLAGS] = QUICK_FLAGS
+        use_cpp()
+        seed(4)
+        group = NeuronGroup(neurons, "drawn : 1", threshold="True", reset="drawn = rand()")
+        Network(group).run(steps * 0.1 * ms)
+        last.append(group.drawn[-1])
+        device.reinit()
+        device.activate()
+    assert last[0] == last[1] != 0
+
+
+def test_what_a_statement_touches() -> None:
+    group = NeuronGroup(3, "a : 1\nb : integer\nc : boolean\nd : 1\nab : 1\nshared : 1 (shared)")
+
+    def found(*code: str) -> dict[str, tuple[str, bool, bool]]:
+        arrays = touched(list(code), group.variables, lambda variable: f"_{variable.name}")
+        return {one.pointer: (one.type, one.read, one.written) for one in arrays}
+
+    assert found("const double a = _a[_idx];", "_ab[_idx] = a;") == {
+        "_a": ("double", True, False), "_ab": ("double", False, True)
+    }  # fmt: skip
+    assert found("int32_t b = _b[_idx];", "_b[_idx] = b;") == {"_b": ("int32_t", True, True)}
+    assert found("if(x)", "    _c[_idx] = y;") == {"_c": ("char", True, True)}
+    assert found("_d[_idx] += 1;") == {"_d": ("double", True, True)}
+    assert found("const bool e = _d[_idx] == 1;") == {"_d": ("double", True, False)}
+    assert found("const double s = _shared[0];") == {}
 
 
 @pytest.mark.slow

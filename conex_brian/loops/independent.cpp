@@ -13,3 +13,9 @@
 #endif
 {% endif %}
 {% endmacro %}
+{# Stands in a loop that the compiler shall not make one for several neurons at once. #}
+{% macro one_by_one() %}
+#ifdef __GNUC__
+__asm__ __volatile__("");
+#endif
+{% endmacro %}
