@@ -44,6 +44,9 @@ _EXAMPLES = """examples:
 
 exit codes: 0 done; 1 it cannot be done; 2 the command line is wrong; 130 Ctrl+C"""
 
+#: More take a day.
+MOST_STEPS = 1e9
+
 _WHAT = "a preset (see list), or a JSON file as show --json writes it"
 
 
@@ -119,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("what", metavar="NAME|FILE.json", help=_WHAT)
     one.add_argument(
         "--current", metavar="I", type=_value("I"),
-        help="the current, on from t = 0: 65pA. Default: the preset's",
+        help="the current, on from t = 0: 65pA. Default: the preset's, or the file's init_I",
     )  # fmt: skip
     one.add_argument(
         "--duration", metavar="T", type=_time, help="how long: 400ms. Default: the preset's"
@@ -235,8 +238,15 @@ def _run(options: argparse.Namespace) -> None:
     if preset is not None:
         current = preset.I if current is None else current
         duration = preset.duration if duration is None else duration
+    if current is None and not isinstance(neuron.init_I, str):
+        current = neuron.init_I
     if current is None or duration is None:
         raise ValueError(f"{title} is no preset: give --current and --duration.")
+    if not float(duration / options.dt) <= MOST_STEPS:
+        raise ValueError(
+            f"--duration {value_text(duration)} at --dt {value_text(options.dt)} are "
+            f"{float(duration / options.dt):.0e} time steps: this command does {MOST_STEPS:.0e}."
+        )
     figure = None if options.plot is None else _figure(options.plot)
 
     precise = options.spike_timing == "precise"

@@ -117,7 +117,7 @@ def rheobase(neuron: LIF) -> Any:
     needs_scipy()
     p, known = values_of(neuron), law(neuron)
     if known is LIF:
-        found = firing.drive(0.0, 0.0, p["threshold"], -p["v_rest"]) / p["R"]
+        found = firing.leaky_rheobase(p)
     elif known is not None:
         _check_gain(neuron, p)
         found = rest.rheobase(p)

@@ -41,7 +41,8 @@ def use_cpp(
     ----------
     threads : int, optional
         How many threads the program has (OpenMP). Default: 1. Brian2's preference
-        ``devices.cpp_standalone.openmp_threads`` has no effect here.
+        ``devices.cpp_standalone.openmp_threads`` has no effect here. Random numbers in a threshold
+        are others with another number of threads, and others than Brian2's.
     directory : path, optional
         Where the program and its results are written. Default: a new temporary directory for each
         build, removed when the process ends.

@@ -29,6 +29,15 @@ def _drive(R: float, current: float, *offsets: float) -> float:
     return float(exact + sum(Fraction(float(one)) for one in offsets))
 
 
+def leaky_rheobase(p: Mapping[str, Any]) -> Floats:
+    """Return the largest number that is no more than ``(threshold - v_rest)/R``."""
+    found = drive(0.0, 0.0, p["threshold"], -p["v_rest"]) / p["R"]
+    for _ in range(2):  # It was rounded twice.
+        above = drive(p["R"], found, p["v_rest"], -p["threshold"]) > 0
+        found = np.where(above, np.nextafter(found, -np.inf), found)
+    return np.asarray(found)
+
+
 def leaky_interval(p: Mapping[str, Any], current: Any) -> Floats:
     """Return LIF's time from reset to threshold, infinite at and below the rheobase."""
     over = drive(p["R"], current, p["v_rest"], -p["threshold"])

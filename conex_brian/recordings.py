@@ -111,6 +111,8 @@ class Trace:
             raise ValueError(
                 f"neuron = {short(neuron)} is not recorded: {monitor.name} has {short(neurons)}."
             )
+        if not len(monitor.t):
+            raise ValueError(f"{monitor.name} has recorded nothing yet: call run() first.")
         first, group = place_of(monitor.source)
         index = neuron + first
 

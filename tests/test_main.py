@@ -194,10 +194,24 @@ WRONG = {
     "no model": (["show", "other.json"], 1, r"other\.json: model = None: it needs one of"),
     "code in a file": (["run", "code.json"], 1, r"code\.json: .* = 'exit\(\)' is an expression"),
     "file alone": (["run", "good.json"], 1, r"good\.json is no preset: give --current and"),
+    "too many steps": (
+        ["run", "conex_readme", "--dt", "1e-20s"], 1, r"10 zs are \de\+\d\d time steps: .* 1e\+09"
+    ),
     "picture's kind": (["run", "conex_readme", "--plot", "x.doc"], 1, r"ends in one of .*\.png"),
     "picture's folder": (["run", "conex_readme", "--plot", "no/x.png"], 1, r"no directory no\."),
     "picture is a folder": (["run", "conex_readme", "--plot", "folder.png"], 1, r"\.png: Is a dir"),
 }  # fmt: skip
+
+
+def test_a_file_may_hold_the_current(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    neuron = make(LIF, R=20 * mV / nA, tau=10 * ms, threshold=-40 * mV)
+    path = tmp_path / "mine.json"
+    words = ["run", str(path), "--duration", "100ms"]
+    path.write_text(json.dumps(neuron.to_dict()))
+    given = output(capsys, *words, "--current", "3nA")
+    path.write_text(json.dumps(neuron.replace(init_I=3 * nA).to_dict()))
+    assert output(capsys, *words) == given and "I = 3 nA" in given
+    assert "I = 4 nA" in output(capsys, *words, "--current", "4nA")
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -200,6 +200,8 @@ def test_what_does_not_belong_together_is_refused() -> None:
     states = StateMonitor(group, "v", record=[2])
     of_I, empty = StateMonitor(group, "I", record=True), StateMonitor(group, "v", record=False)
     spikes, counts = SpikeMonitor(other), SpikeMonitor(group, record=False)
+    with pytest.raises(ValueError, match=r"has recorded nothing yet: call run\(\) first"):
+        plotting.trace(states)
     Network(group, other, states, of_I, empty, spikes, counts).run(1 * ms)
     t, v = [0, 1, 2] * ms, [-70, -60, -55] * mV
     for error, text, arguments in [

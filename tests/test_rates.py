@@ -17,6 +17,7 @@ from brian2 import (
     Network,
     SpikeMonitor,
     StateMonitor,
+    amp,
     defaultclock,
     hertz,
     ms,
@@ -90,6 +91,18 @@ def test_a_leaky_neuron_near_its_rheobase_keeps_all_digits() -> None:
         u = v_rest + R * mpmath.mpf(float(i))
         exact = 1 / (tau * mpmath.log((u - v_reset) / (u - threshold)))
         assert rate == pytest.approx(float(exact), rel=1e-12)
+
+
+def test_a_leaky_neuron_is_silent_at_its_rheobase_and_fires_at_the_next_number() -> None:
+    r = np.random.default_rng(4)
+    neuron = LIF(
+        R=r.uniform(10, 500, 1000) * Mohm, threshold=r.uniform(-55, -40, 1000) * mV,
+        tau=10 * ms, v_reset=-80 * mV, v_rest=r.uniform(-75, -60, 1000) * mV,
+    )  # fmt: skip
+    current = rheobase(neuron)
+    above = np.nextafter(np.asarray(current), np.inf) * amp
+    assert np.all(firing_rate(neuron, current) == 0 * hertz)
+    assert np.all(firing_rate(neuron, above) > 0 * hertz)
 
 
 def test_the_fixed_case() -> None:
