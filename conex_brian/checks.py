@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +68,8 @@ def _variables(template: Template, names: Mapping[str, Any]) -> dict[str, Any]:
     for name in _CONSTANTS:
         known[name] = Constant(name, value=1.0)
     used = set().union(*(identifiers(text) for text in _all_texts(template)))
-    for name in used & set(names) - set(known):
+    # What the group defines hides what its user calls so.
+    for name in used & set(names) - set(known) - set(template.model.dimensions):
         value = names[name]
         if isinstance(value, TimedArray):
             check_finite(name, value)
@@ -97,6 +99,9 @@ def _all_texts(template: Template) -> list[str]:
 
 
 def _is_number(value: Any) -> bool:
+    # Of other objects NumPy asks for one item after the other, and Synapses have endless ones.
+    if not isinstance(value, Real) and not hasattr(value, "__array__"):
+        return False
     array = np.asarray(value)
     return array.dtype.kind in "iuf" and array.ndim == 0
 

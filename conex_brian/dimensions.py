@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from brian2 import DimensionMismatchError, Quantity, get_dimensions, second
 from brian2.core.variables import VariableView
+from brian2.groups.group import Group
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 
 #: Beyond these magnitudes (in SI base units) products of a few values leave the range of
@@ -112,7 +113,8 @@ def as_quantity(name: str, value: Any, example: str = "a number or a Quantity") 
     if isinstance(value, VariableView):
         value = value[:]
     needs = f"{name} = {short(value)}: it needs {example}"
-    if isinstance(value, (str, bytes, bool, np.bool_)) or value is None:
+    # A group is a sequence to NumPy, and that of Synapses has no end.
+    if isinstance(value, (str, bytes, bool, np.bool_, Group)) or value is None:
         raise TypeError(f"{needs}, not a {type(value).__name__}.")
     if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
         missing = first_where(np.asarray(value.mask))

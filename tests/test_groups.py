@@ -215,6 +215,38 @@ def test_a_clock_is_passed_on() -> None:
         make(LIF).group(2, clock=Clock(40 * ms), method="euler")
 
 
+class Endless:
+    """A sequence without end, as Synapses are to NumPy."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: Any) -> Any:
+        pytest.fail("asked for an item")
+
+
+@pytest.mark.parametrize("s", [np.inf, [1, 2], Endless()])
+def test_what_the_equations_define_hides_what_the_caller_calls_so(s: Any) -> None:
+    drive = Equations("I = I_ext + s : amp\nds/dt = -s/(5*ms) : amp\nI_ext : amp")
+    assert make(LIF).group(2, I=drive).N == 2
+
+
+def test_a_group_or_a_sequence_is_no_number() -> None:
+    group = make(LIF).group(2, I=60 * pA)
+    k = Endless()
+    with pytest.raises(
+        ValueError, match=r"I = 'I_ext \+ k' uses 'k', which is .*: it needs a number"
+    ):
+        make(LIF).group(2, I="I_ext + k", namespace={"k": k, "I_ext": 1 * pA})
+    for one in (group, Synapses(group, group, on_pre="v += 0*volt"), SpikeMonitor(group)):
+        with pytest.raises(
+            TypeError, match=f"I = .*: it needs a current.*, not a {type(one).__name__}"
+        ):
+            make(LIF).group(2, I=one)
+        with pytest.raises(TypeError, match=f"tau = .*, not a {type(one).__name__}"):
+            make(LIF).replace(tau=one)
+
+
 def test_the_callers_namespace_is_left_alone() -> None:
     mine = {"I_ext": 3 * pA}
     make(LIF).group(2, I="I_ext", namespace=mine)
