@@ -2,8 +2,8 @@
 
 Everything here returns or appends Brian2's abstract code. Derived variables start with an
 underscore; those of a Runge-Kutta stage end in a letter, since brian2cuda wants no digits in names.
-What is true is ``1.0*int(...)``: whole numbers would be long ones in C++, which few processors make
-real several at once.
+Truth values are written ``1.0*int(...)``: as whole numbers they would be long integers in C++,
+which few processors convert several at once.
 """
 
 from __future__ import annotations
