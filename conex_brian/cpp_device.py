@@ -168,6 +168,8 @@ class CachedCPPDevice(CPPStandaloneDevice):  # type: ignore[misc]
         """Write main.cpp, the same from every process: Brian2 starts clocks in any order."""
         self.main_queue = _in_order(self.main_queue)
         super().generate_main_source(writer)
+        if unix():
+            writer.write("memory.cpp", self.code_object_class().templater.memory(None, None))
 
     def _files(self, place: Path) -> dict[str, str]:
         """Return the digest of each file that the program is made from."""

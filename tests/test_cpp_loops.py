@@ -46,12 +46,12 @@ def events_of_every_kind() -> list[np.ndarray]:
             threshold="level > 0.8",
             reset="phase += 0.1",
             refractory=0.3 * ms,
-            events={"low": "level < -0.93"},
+            events={"low": "level < -0.93", "any": "lows >= 0"},
         )
         group.run_on_event("low", "lows = lows + 1 + i")
         group.phase = "2.3*i"
         groups.append(group)
-        monitors += [SpikeMonitor(group), EventMonitor(group, "low")]
+        monitors += [SpikeMonitor(group), *(EventMonitor(group, e) for e in ("low", "any"))]
     network.add(groups, monitors)
     network.run(9 * ms)
     found = [np.array([monitor.i, monitor.t / ms]) for monitor in monitors]
@@ -64,11 +64,23 @@ def test_events_are_brian2s_whatever_the_size_and_the_threads(threads: int) -> N
     wanted = events_of_every_kind()
     assert all(part.size for part in wanted)
     # Some blocks have many events, some steps have none.
-    assert max(len(part[0]) for part in wanted[:6]) > 10_000
+    assert max(wanted[6].shape[1], wanted[7].shape[1]) > 10_000
     prefs[FLAGS] = QUICK_FLAGS
     use_cpp(threads=threads)
     for got, expected in zip(events_of_every_kind(), wanted, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_arrays_begin_with_a_cache_line(size: int) -> None:
+    prefs[FLAGS] = QUICK_FLAGS
+    use_cpp()
+    group = NeuronGroup(size, "v : 1\nw : 1")
+    for name in "vw":
+        place = f"reinterpret_cast<size_t>(brian::{device.get_array_name(group.variables[name])})"
+        device.insert_code("before_end", f"if({place} % 64) return 3;")
+    Network(group).run(0.1 * ms)  # A program that returns another number than 0 is an error.
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 {# Who is over the threshold, in the order of the neurons.
 
-   Blocks are compared first, several neurons at once, into marks; then the marks are read, eight at
+   Blocks are compared first, several neurons at once, into marks; then the marks are read, 64 at
    once. One loop that compares and appends would take the neurons one by one. Each thread has a part
    of the neurons, and the same part of the event space; the parts are closed up in the end. #}
 {# USES_VARIABLES { N } #}
@@ -37,19 +37,28 @@
                 {{vector_code|autoindent}}
                 _marks[_j] = _cond;
             }
-            for(size_t _j=_size; _j%8; _j++)
+            for(size_t _j=_size; _j%64; _j++)
                 _marks[_j] = 0;
-            for(size_t _eight=0; _eight<_size; _eight+=8)
+            for(size_t _chunk=0; _chunk<_size; _chunk+=64)
             {
-                uint64_t _any;
-                std::memcpy(&_any, _marks + _eight, 8);
-                if(!_any) continue;
-                const size_t _until = _eight + 8 < _size ? _eight + 8 : _size;
-                for(size_t _j=_eight; _j<_until; _j++)
+                uint64_t _eights[8];
+                std::memcpy(_eights, _marks + _chunk, 64);
+                if(!(_eights[0] | _eights[1] | _eights[2] | _eights[3] |
+                     _eights[4] | _eights[5] | _eights[6] | _eights[7]))
+                    continue;
+                const size_t _end_chunk = _chunk + 64 < _size ? _chunk + 64 : _size;
+                for(size_t _eight=_chunk; _eight<_end_chunk; _eight+=8)
                 {
-                    // Written in any case: a processor guesses wrong who it is.
-                    *_found = _first + _j;
-                    _found += _marks[_j];
+                    uint64_t _any;
+                    std::memcpy(&_any, _marks + _eight, 8);
+                    if(!_any) continue;
+                    const size_t _until = _eight + 8 < _size ? _eight + 8 : _size;
+                    for(size_t _j=_eight; _j<_until; _j++)
+                    {
+                        // Written in any case: a processor guesses wrong who it is.
+                        *_found = _first + _j;
+                        _found += _marks[_j];
+                    }
                 }
             }
             {% if _uses_refractory %}
