@@ -8,19 +8,17 @@ the distance from the reset too; else one exponential says where the membrane is
 
 from __future__ import annotations
 
-from conex_brian.options import OVER
+from conex_brian.options import OVER, single_precision
 
 #: How much of the distance to ``u`` is left after a time step.
 DECAY = "v_decay"
 CONSTANTS = {DECAY: "exp(clip(-dt/tau, -690, 0))"}
 
-#: Where a second spike in a step is owed to the next: how much of the distance to ``u`` was left
-#: since then at the step's end; 0 where none is.
+#: How much of the distance to ``u`` is left at the next step's end since a second spike in a step,
+#: which is owed to the next step; more than `DECAY`, or not positive, where there was none.
 OWED = "owed"
-#: What else is kept for it where `conex_brian.precise.kept_over` may change ``v``: where it is
-#: after that spike, at that step's end; with a refractory period by how much ``u`` was over
-#: ``v_reset``.
-OWED_V, OWED_U = "v_owed", "u_owed"
+#: With a refractory period: by how much ``u`` was over ``v_reset`` in the step of that spike.
+OWED_U = "u_owed"
 
 #: Where the membrane tends to, and where it is after a time step.
 TARGET = "_u = v_rest + R*I"
@@ -46,21 +44,26 @@ def shared_condition(unit: str) -> str:
 
 
 def _crossing(voltage: str) -> list[str]:
-    """Return statements for the time since the threshold, ``_ago``, and the share left, ``_since``.
+    """Return statements for ``t_spike``, and for what the rest of a reset needs.
 
-    Both sides of a mask are computed: what has no solution is given one that the mask drops.
+    That is whether the last step owes the spike, ``_owes``, and how much of the distance to ``u``
+    is left at the step's end since a spike in this step, ``_since``. Both sides of a mask are
+    computed: what has no solution is given one that the mask drops.
     """
-    tiny = "1e-300*(threshold - v_reset)"
+    many = "1e15" if single_precision() else "1e200"
     return [
         TARGET,
-        f"_above = clip(_u - threshold, {tiny}, inf*{voltage})",
-        "_share = (_u - v)/_above",
+        # A compiler has to make one division of it.
+        f"_per = 1/clip(_u - threshold, 1e-20*(threshold - v_reset), inf*{voltage})",
+        "_share = (_u - v)*_per",
         # At the threshold before the step's start, or never: the spike is at the start.
         f"_since = clip(_share, {DECAY}, 1)",
-        # Inhibition may have taken v below the threshold since: then nothing is owed any more.
-        f"_owes = 1.0*int({OWED} > 0)*int(_share <= 1.000001*{DECAY})",
-        f"_left = (1 - _owes)*_since + _owes*{OWED}",
-        "_ago = clip(-tau*log(_left), 0*second, dt + 1e6*_owes*tau)",
+        # Inhibition may have taken v below the threshold since: then nothing is owed any more. All
+        # in numbers, since truth values take compilers several instructions.
+        f"_when = 1.000001*{DECAY} - clip(_share, {OWED}, inf)",
+        f"_owes = clip({many}*clip({OWED}, -inf, _when), 0, 1)",
+        f"_left = _since + _owes*({OWED} - _since)",
+        "t_spike = clip(t + dt + tau*log(_left), t - 1e6*_owes*tau, inf*second)",
     ]
 
 
@@ -73,23 +76,19 @@ def reset(voltage: str, shared: bool) -> str:
         The voltage's unit.
     shared : bool
         Whether the threshold is `shared_condition`, so that nothing but the equation changes ``v``.
-        It is linear: a spike takes from ``v`` what is left of its jump, whatever the input.
+        Else `conex_brian.precise.kept_over` may have kept it where it was at the step's start.
     """
-    after = f"({OWED_V} - _u)*{DECAY}"
-    if shared:
-        after = f"v - _u - (threshold - v_reset)*{OWED}*{DECAY}"
-    statements = [
+    # It is at or over u only where it is kept.
+    gap = "_u - v" if shared else f"clip((_u - v)*{DECAY}, _u - v, inf*{voltage})"
+    return "\n".join([
         *_crossing(voltage),
-        "t_spike = t + (1 - _owes)*dt - _ago",
-        f"_distance = (1 - _owes)*(v_reset - _u)*_since + _owes*({after})",
-        "v = _u + _distance",
-        "_again = 1.0*int(v >= threshold)*int(_u > threshold)",
-        "_next = clip(-_distance/_above, 1e-300, 1)",
-        f"{OWED} = _again*_next",
-    ]
-    if not shared:
-        statements.append(f"{OWED_V} = _u + (v_reset - _u)*_next")
-    return "\n".join(statements)
+        # The equation is linear: a spike takes from v what is left of its jump, whatever the input.
+        f"_late = {gap} + (threshold - v_reset)*{OWED}",
+        "_within = (_u - v_reset)*_since",
+        "_gap = _within + _owes*(_late - _within)",
+        "v = _u - _gap",
+        f"{OWED} = _gap*_per*{DECAY}",
+    ])  # fmt: skip
 
 
 #: What a neuron executes at the start of the step of its release: it is where the free membrane
@@ -111,7 +110,6 @@ def refractory_reset(voltage: str, period: str) -> str:
     """
     return "\n".join([
         *_crossing(voltage),
-        "t_spike = t + (1 - _owes)*dt - _ago",
         f"t_release = t_spike + ({period})",
         f"_over = 1.0*int({OVER})",
         "_before = _owes*int(t_release < t)",
@@ -120,7 +118,6 @@ def refractory_reset(voltage: str, period: str) -> str:
         "_rest = _over*(t + dt - t_release - _before*dt)",
         "_w = _from + (v_reset - _from)*exp(-_rest/tau)",
         f"v = _w + _before*(_u + (_w - _u)*{DECAY} - _w)",
-        "_again = _over*int(v >= threshold)*int(_u > threshold)",
-        f"{OWED} = _again*clip((_u - v)/_above, 1e-300, 1)",
+        f"{OWED} = _over*(_u - v)*_per*{DECAY}",
         f"{OWED_U} = _u - v_reset",
     ])  # fmt: skip

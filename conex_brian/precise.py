@@ -43,7 +43,7 @@ from conex_brian.options import NEVER, OVER
 #: Names that a group with precise spikes uses, besides the model's.
 TAKEN = (
     "t_spike", "t_release", "t_kept", "v_kept", "t_seen", "v_seen", "I_seen",
-    closed_form.OWED, closed_form.OWED_V, closed_form.OWED_U, closed_form.DECAY,
+    closed_form.OWED, closed_form.OWED_U, closed_form.DECAY,
     upswing.BEGIN, upswing.BOUND,
 )  # fmt: skip
 
@@ -134,14 +134,15 @@ def _closed(neuron: LIF, current: Input, period: str | None, voltage: str) -> Ti
     shared &= not any(is_array(getattr(neuron, name)) for name in LIF.parameter_names())
     units = {"t_spike": "second", closed_form.OWED: "1"}
     if period is None:
-        units |= {} if shared else {closed_form.OWED_V: voltage}
         reset = closed_form.reset(voltage, shared)
     else:
         units |= {"t_release": "second", closed_form.OWED_U: voltage}
         reset = closed_form.refractory_reset(voltage, period)
     step = f"{closed_form.TARGET}\nv = {closed_form.STEP}"
     if not shared:
-        step = kept_over(closed_form.TARGET, closed_form.STEP, period is not None, voltage)
+        # In this order compilers make the least of it.
+        kept = kept_over("", closed_form.STEP, period is not None, voltage)
+        step = f"{closed_form.TARGET}\n{kept}"
     return Timing(
         threshold=closed_form.shared_condition(voltage) if shared else neuron.condition,
         reset=reset,
@@ -282,7 +283,7 @@ def step(
 
 
 def kept_over(code: str, after: str, refractory: bool, unit: str) -> str:
-    """Return a leaky neuron's step in which one that starts over the threshold stays there.
+    """Return a leaky neuron's step in which ``v`` does not fall where it starts over the threshold.
 
     It has spiked. In a refractory period ``v`` is no membrane potential.
 
@@ -295,12 +296,12 @@ def kept_over(code: str, after: str, refractory: bool, unit: str) -> str:
     unit : str
         The voltage's.
     """
-    # Far below where v is under the threshold, and at the threshold else: all that a compiler has
-    # to make of it are a minimum and a maximum.
-    below = f"clip(v - threshold, -inf*{unit}, 0*{unit})"
+    # At v where it is at the threshold or over it, and far below else: all that a compiler has to
+    # make of it are a minimum and a maximum. Of other bounds to clip than these it makes branches.
+    above = "v - threshold"
     if refractory:
-        below += " + clip((t - t_release)/dt, -inf, 0)*(threshold - v_reset)"
-    floor = f"_floor = threshold + 1e30*({below})"
+        above += " + clip((t - t_release)/dt, -inf, 0)*(threshold - v_reset)"
+    floor = f"_floor = clip(v, -inf*{unit}, v + 1e30*({above}))"
     # In a step of their own: a bound within the condition of being refractory takes longer.
-    bounded = f"_after = clip({after}, _floor, inf*{unit})"
+    bounded = f"_after = clip(_floor, {after}, inf*{unit})"
     return "\n".join([floor, code, bounded, "v = _after"])
