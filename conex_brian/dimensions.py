@@ -85,6 +85,18 @@ def first_where(condition: np.ndarray) -> str:
     return f" for neuron {int(np.flatnonzero(condition)[0])}" if np.ndim(condition) else ""
 
 
+def check_no_group(name: str, value: Any, example: str = "numbers or a Quantity") -> None:
+    """Raise ``TypeError`` for a group, and for a list with one.
+
+    A group is a sequence to NumPy, which asks for one item after the other; Synapses never end.
+    """
+    inside = value if isinstance(value, (list, tuple)) else [value]
+    for one in inside:
+        if isinstance(one, Group):
+            kind = type(one).__name__
+            raise TypeError(f"{name} = {short(value)}: it needs {example}, not a {kind}.")
+
+
 def as_quantity(name: str, value: Any, example: str = "a number or a Quantity") -> Any:
     """Return ``value`` as a finite float: a scalar, or one value a neuron.
 
@@ -113,8 +125,8 @@ def as_quantity(name: str, value: Any, example: str = "a number or a Quantity") 
     if isinstance(value, VariableView):
         value = value[:]
     needs = f"{name} = {short(value)}: it needs {example}"
-    # A group is a sequence to NumPy, and that of Synapses has no end.
-    if isinstance(value, (str, bytes, bool, np.bool_, Group)) or value is None:
+    check_no_group(name, value, example)
+    if isinstance(value, (str, bytes, bool, np.bool_)) or value is None:
         raise TypeError(f"{needs}, not a {type(value).__name__}.")
     if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
         missing = first_where(np.asarray(value.mask))

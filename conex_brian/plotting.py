@@ -15,7 +15,7 @@ import numpy as np
 from brian2 import StateMonitor
 from brian2 import get_dimensions as dimensions_of
 
-from conex_brian.dimensions import check_dimension, short
+from conex_brian.dimensions import check_dimension, check_no_group, short
 from conex_brian.fi_curves import fi_curve
 from conex_brian.figures import BLACK, BLUE, axes_or_new, numbers, pyplot
 from conex_brian.patterns import firing_patterns
@@ -121,6 +121,7 @@ def _given_trace(times: Any, v: Any, neuron: int | None) -> Trace:
             f"{type(times).__name__} alone."
         )
     t = check_times("times", times)
+    check_no_group("v", v)
     if np.shape(v) != t.shape:
         raise ValueError(f"v has shape {np.shape(v)}, but there are {len(t)} times.")
     if len(t) == 0 or np.any(np.diff(t) < 0):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from brian2 import DimensionMismatchError, get_dimensions
 
-from conex_brian.dimensions import as_quantity, nearest, short, unit_text
+from conex_brian.dimensions import as_quantity, check_no_group, nearest, short, unit_text
 from conex_brian.experiment import check_names
 from conex_brian.models import LIF
 
@@ -75,6 +75,7 @@ def grid(**axes: Any) -> list[dict[str, Any]]:
         raise ValueError("grid() needs at least one axis, for example grid(tau=[10, 20]*ms).")
     values = []
     for name, axis in axes.items():
+        check_no_group(f"grid: {name}", axis)
         along = [axis] if np.ndim(axis) == 0 else list(axis)
         if not along:
             raise ValueError(f"grid: {name} = {short(axis)} has no values.")

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from brian2 import Quantity, SpikeMonitor, StateMonitor, second
 
-from conex_brian.dimensions import check_dimension, short
+from conex_brian.dimensions import check_dimension, check_no_group, short
 
 
 def check_times(name: str, times: Any) -> Any:
     """Return ``times`` as a one-dimensional array of finite times, or say what it needs."""
+    check_no_group(name, times, "times")
     check_dimension(name, times, (second.dim,))
     array = np.atleast_1d(np.asarray(times, dtype=float))
     if array.ndim != 1 or not np.isfinite(array).all():

@@ -16,6 +16,7 @@ from brian2 import (
     Quantity,
     SpikeMonitor,
     StateMonitor,
+    Synapses,
     ms,
     mV,
     pA,
@@ -224,6 +225,11 @@ def test_what_does_not_belong_together_is_refused() -> None:
         plotting.trace(t, v[:2])
     with pytest.raises(ValueError, match="increasing order"):
         plotting.trace(t[::-1], v)
+    synapses = Synapses(group, group)
+    with pytest.raises(TypeError, match=r"times = .*: it needs times, not a Synapses"):
+        plotting.trace(synapses, v)
+    with pytest.raises(TypeError, match=r"v = .*: it needs numbers or a Quantity, not a Synapses"):
+        plotting.trace(t, synapses)
     with pytest.raises(DimensionMismatchError, match=r"times = .* needs a time"):
         plotting.trace(v, v)
     with pytest.raises(DimensionMismatchError, match=r"peak = 20.0 is .* needs a value in volt"):

@@ -81,6 +81,14 @@ def test_a_grid_has_all_combinations_the_last_name_fastest() -> None:
         grid()
     with pytest.raises(ValueError, match=r"grid: tau = \[\] has no values"):
         grid(tau=[])
+    # To NumPy, Synapses are a sequence without end.
+    group = NeuronGroup(1, "v : 1")
+    synapses = Synapses(group, group)
+    for axis in (synapses, [synapses]):
+        with pytest.raises(TypeError, match=r"grid: tau = .*: it needs numbers .*not a Synapses"):
+            grid(tau=axis)
+        with pytest.raises(TypeError, match=r"grid: tau = .*: it needs numbers .*not a Synapses"):
+            neuron_grid(LEAKY, tau=axis)
 
 
 def test_seeds_belong_to_points() -> None:
