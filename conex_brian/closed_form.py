@@ -60,8 +60,8 @@ def _crossing(voltage: str) -> list[str]:
         f"_since = clip(_share, {DECAY}, 1)",
         # Inhibition may have taken v below the threshold since: then nothing is owed any more. All
         # in numbers, since truth values take compilers several instructions.
-        f"_when = 1.000001*{DECAY} - clip(_share, {OWED}, inf)",
-        f"_owes = clip({many}*clip({OWED}, -inf, _when), 0, 1)",
+        f"_due = 1.000001*{DECAY} - clip(_share, {OWED}, inf)",
+        f"_owes = clip({many}*clip({OWED}, -inf, _due), 0, 1)",
         f"_left = _since + _owes*({OWED} - _since)",
         "t_spike = clip(t + dt + tau*log(_left), t - 1e6*_owes*tau, inf*second)",
     ]
