@@ -32,8 +32,7 @@ FALLEN = f"v_rest + R*I + (threshold - v_rest - R*I)*{DECAY}"
 def shared_condition(unit: str) -> str:
     """Return when a neuron spikes: at or over the threshold when the step ends, or started.
 
-    Where all of it but ``v`` is shared it costs nothing; elsewhere `conex_brian.precise.kept_over`
-    costs less.
+    Where all of it but ``v`` is shared it costs nothing; elsewhere `kept_over` costs less.
 
     Parameters
     ----------
@@ -41,6 +40,31 @@ def shared_condition(unit: str) -> str:
         The voltage's.
     """
     return f"v >= clip({FALLEN}, -inf*{unit}, threshold)"
+
+
+def kept_over(code: str, after: str, refractory: bool, unit: str) -> str:
+    """Return a leaky neuron's step in which ``v`` does not fall where it starts over the threshold.
+
+    It has spiked. In a refractory period ``v`` is no membrane potential.
+
+    Parameters
+    ----------
+    code, after : str
+        The step's statements, and what ``v`` is after them.
+    refractory : bool
+        Whether there is a refractory period.
+    unit : str
+        The voltage's.
+    """
+    # At v where it is at the threshold or over it, and far below else: all that a compiler has to
+    # make of it are a minimum and a maximum. Of other bounds to clip than these it makes branches.
+    above = "v - threshold"
+    if refractory:
+        above += " + clip((t - t_release)/dt, -inf, 0)*(threshold - v_reset)"
+    floor = f"_floor = clip(v, -inf*{unit}, v + 1e30*({above}))"
+    # In a step of their own: a bound within the condition of being refractory takes longer.
+    bounded = f"_after = clip(_floor, {after}, inf*{unit})"
+    return "\n".join([floor, code, bounded, "v = _after"])
 
 
 def _crossing(voltage: str) -> list[str]:
@@ -58,9 +82,13 @@ def _crossing(voltage: str) -> list[str]:
         "_share = (_u - v)*_per",
         # At the threshold before the step's start, or never: the spike is at the start.
         f"_since = clip(_share, {DECAY}, 1)",
-        # Inhibition may have taken v below the threshold since: then nothing is owed any more. All
-        # in numbers, since truth values take compilers several instructions.
-        f"_due = 1.000001*{DECAY} - clip(_share, {OWED}, inf)",
+        # Inhibition may have taken v below the threshold since: then nothing is owed any more. Nor
+        # is it later: what was owed in an earlier step would come more than two steps after
+        # t_spike. For exp stand the first terms of its sum, which is less: nothing that is owed is
+        # lost. All in numbers, since truth values take compilers several instructions.
+        "_y = (t - dt - t_spike)/tau",
+        f"_fresh = 1.000001 - {OWED}*(1 + _y*(1 + _y*(0.5 + _y/6)))",
+        f"_due = clip(_fresh, -inf, 1.000001*{DECAY} - clip(_share, {OWED}, inf))",
         f"_owes = clip({many}*clip({OWED}, -inf, _due), 0, 1)",
         f"_left = _since + _owes*({OWED} - _since)",
         "t_spike = clip(t + dt + tau*log(_left), t - 1e6*_owes*tau, inf*second)",
@@ -76,7 +104,7 @@ def reset(voltage: str, shared: bool) -> str:
         The voltage's unit.
     shared : bool
         Whether the threshold is `shared_condition`, so that nothing but the equation changes ``v``.
-        Else `conex_brian.precise.kept_over` may have kept it where it was at the step's start.
+        Else `kept_over` may have kept it where it was at the step's start.
     """
     # It is at or over u only where it is kept.
     gap = "_u - v" if shared else f"clip((_u - v)*{DECAY}, _u - v, inf*{voltage})"

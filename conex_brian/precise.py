@@ -15,7 +15,8 @@ happens at the edges:
   spike ends, the next spike comes in the next step, and its ``t_spike`` is its exact time still, in
   the step before. With a constant input any number may be owed; where the input changes while more
   than one is, those beyond the first are not exact or never come. Inhibition that takes ``v`` below
-  the threshold before the next step cancels what is owed.
+  the threshold before the next step cancels what is owed; if a kick over the threshold makes a
+  leaky neuron spike in the very step after, that spike is told up to a step early.
 - Where ``v`` is over the threshold inside a step, but below it at both ends, as exponential
   synapses can do, there is no spike. That is rare: see benchmarks/README.md.
 - A refractory period ends at ``t_spike + t_ref``, inside a step: an event puts ``v`` where the
@@ -141,7 +142,7 @@ def _closed(neuron: LIF, current: Input, period: str | None, voltage: str) -> Ti
     step = f"{closed_form.TARGET}\nv = {closed_form.STEP}"
     if not shared:
         # In this order compilers make the least of it.
-        kept = kept_over("", closed_form.STEP, period is not None, voltage)
+        kept = closed_form.kept_over("", closed_form.STEP, period is not None, voltage)
         step = f"{closed_form.TARGET}\n{kept}"
     return Timing(
         threshold=closed_form.shared_condition(voltage) if shared else neuron.condition,
@@ -279,29 +280,4 @@ def step(
     code = update(equations, variables, options)
     if timing.watch is not None:
         return f"{released}{code}\nv = clip(v, {upswing.LOWEST}, {upswing.BOUND})"
-    return released + kept_over(code, "v", refractory, unit_text(equations["v"].dim))
-
-
-def kept_over(code: str, after: str, refractory: bool, unit: str) -> str:
-    """Return a leaky neuron's step in which ``v`` does not fall where it starts over the threshold.
-
-    It has spiked. In a refractory period ``v`` is no membrane potential.
-
-    Parameters
-    ----------
-    code, after : str
-        The step's statements, and what ``v`` is after them.
-    refractory : bool
-        Whether there is a refractory period.
-    unit : str
-        The voltage's.
-    """
-    # At v where it is at the threshold or over it, and far below else: all that a compiler has to
-    # make of it are a minimum and a maximum. Of other bounds to clip than these it makes branches.
-    above = "v - threshold"
-    if refractory:
-        above += " + clip((t - t_release)/dt, -inf, 0)*(threshold - v_reset)"
-    floor = f"_floor = clip(v, -inf*{unit}, v + 1e30*({above}))"
-    # In a step of their own: a bound within the condition of being refractory takes longer.
-    bounded = f"_after = clip(_floor, {after}, inf*{unit})"
-    return "\n".join([floor, code, bounded, "v = _after"])
+    return released + closed_form.kept_over(code, "v", refractory, unit_text(equations["v"].dim))

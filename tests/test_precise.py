@@ -212,6 +212,24 @@ def test_inhibition_cancels_a_spike_that_was_owed(
 
 
 @pytest.mark.parametrize("currents", [[14.13], [14.13, 14.9]], ids=["shared", "one a neuron"])
+def test_a_spike_that_was_cancelled_does_not_change_a_later_one(currents: list[float]) -> None:
+    defaultclock.dt = 1 * ms
+    neuron = LIF(R=1.0, threshold=1.0, tau=15.52 * ms, v_reset=0.38, v_rest=0.0)
+    current = currents[0] if len(currents) == 1 else np.array(currents)
+    group = neuron.group(len(currents), I=current, spike_timing="precise")
+    spikes = conex_brian.spike_monitor(group)
+    run(2 * ms)
+    group.v, group.I = -0.5, 0
+    run(5 * ms)
+    group.v = 1.3
+    run(3 * ms)
+    assert (np.asarray(spikes.count) == 2).all()
+    for i in range(len(currents)):
+        assert spikes.t_spike[spikes.i == i][1] / ms == pytest.approx(7, abs=CLOSED_FORM)
+        assert group.v[i] == pytest.approx(0.38 * np.exp(-3 / 15.52), rel=1e-12)
+
+
+@pytest.mark.parametrize("currents", [[14.13], [14.13, 14.9]], ids=["shared", "one a neuron"])
 def test_a_kick_while_a_spike_is_owed_is_not_lost(currents: list[float]) -> None:
     defaultclock.dt = 1 * ms
     neuron = LIF(R=1.0, threshold=1.0, tau=15.52 * ms, v_reset=0.38, v_rest=0.0)
